@@ -1,0 +1,139 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""Writes the seeds of the fuzzers to tests/fuzz/corpus/: small, valid inputs of each shape.
+
+Run it after a change of a fuzzer's input, from anywhere, and commit what it writes.
+"""
+
+import pathlib
+import struct
+
+CORPUS = pathlib.Path(__file__).resolve().parent / "corpus"
+
+
+def write(target, name, data):
+    folder = CORPUS / target
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / name).write_bytes(data)
+
+
+# --- options: the text itself -----------------------------------------------------------------------
+
+OPTIONS = {
+    "all": "/boot/lintel.elf guest=tour memory=32M cpu=0 mode=run trace=ring limit=0x1000 "
+           "on-end=reboot console=com2,9600 console=0xe9f8 provoke=page machine=bochs-3.0 "
+           "token=a.B-9_ exit-port=0x8900",
+    "bad": "what trace=loud memory=1 cpu=1 mode=caps on-end=monitor console=screen console=com1,7 "
+           "guest= token=\" exit-port=0 select=* walk=gva:0 audit=1 break=x seed=1 vms=2 count=3",
+    "twice": "trace=ring trace=off console=com1 console=com1,9600 console=com2 console=com3 "
+             "console=com4 console=0x200 memory=1G memory=2097152 limit=18446744073709551615",
+}
+
+# --- Multiboot: a choice, then the memory at BASE ------------------------------------------------------
+
+BASE = 0x10000
+MAP = [(0, 0x9fc00, 1), (0x9fc00, 0x400, 2), (0x100000, 0x7ee0000, 1), (0x7fe0000, 0x20000, 3),
+       (0xfffc0000, 0x40000, 2), (0x100000000, 0x40000000, 1)]
+
+
+def multiboot1(flags):
+    """The information structure, followed by all that it points to."""
+    parts = b""
+    place = {}
+    for name, data in {
+        "line": b"lintel guest=module\0",
+        "loader": b"GRUB 2.12\0",
+        "module": b"/boot/guest.bin\0",
+        "map": b"".join(struct.pack("<IQQI", 20, *entry) for entry in MAP),
+    }.items():
+        place[name] = BASE + 116 + len(parts)
+        parts += data
+    modules = BASE + 116 + len(parts)
+    parts += struct.pack("<IIII", 0x200000, 0x200800, place["module"], 0)
+    info = struct.pack("<IIIIIII", flags, 640, 0x1fb80, 0, place["line"], 1, modules)
+    info += bytes(16) + struct.pack("<II", 24 * len(MAP), place["map"]) + bytes(12)
+    info += struct.pack("<I", place["loader"]) + bytes(20)
+    info += struct.pack("<QIIIBB", 0xe0000000, 4096, 1024, 768, 32, 1) + bytes(6)
+    assert len(info) == 116
+    return b"\0" + info + parts
+
+
+def tag(kind, payload=b""):
+    data = struct.pack("<II", kind, 8 + len(payload)) + payload
+    return data + bytes(-len(data) % 8)
+
+
+def multiboot2(tags):
+    data = b"".join(tags) + tag(0)
+    return b"\1" + struct.pack("<II", 8 + len(data), 0) + data
+
+
+MAP_TAG = tag(6, struct.pack("<II", 24, 0) + b"".join(struct.pack("<QQII", *e, 0) for e in MAP))
+MULTIBOOT = {
+    "1-qemu": multiboot1(0x24f),
+    "1-grub": multiboot1(0x1244),
+    "1-map": multiboot1(0x40),
+    "2-bios": multiboot2([
+        tag(1, b"guest=module\0"), tag(2, b"GRUB 2.06\0"),
+        tag(3, struct.pack("<II", 0x200000, 0x200800) + b"/boot/guest.bin\0"),
+        tag(4, bytes(8)), MAP_TAG,
+        tag(8, struct.pack("<QIIIBBH", 0xb8000, 160, 80, 25, 16, 2, 0)),
+        tag(14, b"RSD PTR " + bytes(12))]),
+    "2-uefi": multiboot2([
+        tag(1, b"\0"), tag(12, bytes(8)), tag(14, bytes(20)), tag(15, bytes(36)),
+        tag(17, bytes(8)), MAP_TAG]),
+    "2-services": multiboot2([MAP_TAG, tag(18)]),
+}
+
+# --- ACPI: a choice, then the memory at BASE of fuzz_acpi.c; checksums are the fuzzer's to mend ---------
+
+ACPI_BASE = 0xffc00
+ROOT, XSDT, FADT, MADT, DSDT = (ACPI_BASE + offset for offset in (0x40, 0x80, 0xc0, 0x1c0, 0x240))
+
+
+def table(signature, body, revision=1):
+    return struct.pack("<4sIBB6s8s12x", signature, 36 + len(body), revision, 0, b"LINTEL", b"") + body
+
+
+def acpi(choice, revision, fadt_length, aml):
+    memory = bytearray(0x400)  # what the search asks for at once
+
+    def put(address, data):
+        memory[address - ACPI_BASE:address - ACPI_BASE + len(data)] = data
+
+    put(ACPI_BASE, struct.pack("<8sB6sBIIQB3x", b"RSD PTR ", 0, b"BOCHS ", revision, ROOT, 36, XSDT, 0))
+    put(ROOT, table(b"RSDT", struct.pack("<II", FADT, MADT)))
+    put(XSDT, table(b"XSDT", struct.pack("<QQ", MADT, FADT)))
+    fadt = bytearray(table(b"FACP", bytes(244 - 36), 3))
+    for offset, kind, value in [
+            (40, "<I", DSDT), (48, "<I", 0xb2), (52, "<B", 0xf1), (64, "<I", 0xb004),
+            (76, "<I", 0xb008), (89, "<B", 2), (91, "<B", 4), (112, "<I", 0x500),
+            (116, "<I", 0x01000801), (120, "<Q", 0xcf9), (128, "<B", 0xf), (140, "<Q", DSDT),
+            (172, "<I", 0x02001001), (176, "<Q", 0x604), (208, "<I", 0x03002001), (212, "<Q", 0x608)]:
+        struct.pack_into(kind, fadt, offset, value)
+    struct.pack_into("<I", fadt, 4, fadt_length)
+    put(FADT, bytes(fadt[:fadt_length]))
+    put(MADT, table(b"APIC", struct.pack("<II", 0xfee00000, 1)
+                    + bytes([0, 8, 0, 0, 1, 0, 0, 0]) + bytes([0, 8, 1, 2, 2, 0, 0, 0])
+                    + bytes([1, 12]) + bytes(10)
+                    + struct.pack("<BBHIII", 9, 16, 0, 0x100, 1, 2)
+                    + struct.pack("<BBHQ", 5, 12, 0, 0xfee00000)))
+    put(DSDT, table(b"DSDT", aml))
+    return bytes([choice]) + bytes(memory)
+
+
+ACPI = {
+    "old": acpi(1, 0, 116, b"\x08_S5_\x12\x06\x04\0\0\0\0"),
+    "new": acpi(1, 2, 244, b"\x10\x20\x08\\_S5_\x12\x08\x04\x0a\x05\x0a\x07\0\0"),
+    "words": acpi(1, 2, 244, b"\x08_S5_\x12\x48\x00\x02\x0b\x05\0\x01"),
+    "loader": acpi(5, 2, 244, b"\x08_S5_\x12\x0c\x02\x0c\x05\0\0\0\x0c\x05\0\0\0"),
+    "checksums": acpi(2, 2, 244, b""),
+    "ebda": acpi(8, 0, 129, b""),
+}
+
+for seed, text in OPTIONS.items():
+    write("options", seed, text.encode())
+for seed, content in MULTIBOOT.items():
+    write("multiboot", seed, content)
+for seed, content in ACPI.items():
+    write("acpi", seed, content)
