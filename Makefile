@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# Lintel's targets: `make help` lists them.
+
+BUILD ?= build
+
+# `make V=1` shows the commands.
+Q := $(if $(V),,@)
+
+ifndef CROSS
+CROSS := $(if $(shell command -v x86_64-elf-gcc),x86_64-elf-,x86_64-linux-gnu-)
+endif
+CC      := $(CROSS)gcc
+LD      := $(CROSS)ld
+OBJCOPY := $(CROSS)objcopy
+NM      := $(CROSS)nm
+NASM    := nasm
+PYTHON  := /usr/bin/python3
+
+VERSION := $(shell cat VERSION)
+
+ROOMS     := boot kernel ept vmx guest
+C_SOURCES := $(foreach room,$(ROOMS),$(wildcard $(room)/*.c))
+ASM_SOURCES := $(foreach room,$(ROOMS),$(wildcard $(room)/*.asm))
+HEADERS   := $(foreach room,$(ROOMS),$(wildcard $(room)/*.h $(room)/*.def))
+# Flat binaries: the built-in guests, carried in the image, and the example of a user's own.
+GUESTS    := $(patsubst guest/code/%.asm,$(BUILD)/guest/code/%.bin,$(wildcard guest/code/*.asm))
+
+OBJECTS := $(C_SOURCES:%.c=$(BUILD)/%.o) $(ASM_SOURCES:%.asm=$(BUILD)/%.asm.o)
+
+WARNINGS := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
+            -Wvla -Wundef -Wwrite-strings -Wformat=2 -Wimplicit-fallthrough
+CFLAGS := -std=gnu17 -O2 -g -ffreestanding -fno-stack-protector -fno-pic -fno-pie -mno-red-zone \
+          -mgeneral-regs-only -mcmodel=kernel -fno-omit-frame-pointer -fno-asynchronous-unwind-tables \
+          -fcf-protection=none -fno-strict-aliasing -fno-delete-null-pointer-checks \
+          -ffunction-sections -fdata-sections \
+          -ffile-prefix-map=$(CURDIR)/= -I. -DLINTEL_VERSION='"$(VERSION)"' $(WARNINGS)
+LDFLAGS := -nostdlib -static -z noexecstack -z max-page-size=4096 --build-id=none --gc-sections \
+           --no-warn-rwx-segments
+
+# What `make run` passes on to the launcher.
+RUN_OPTIONS = $(if $(MACHINE),--machine $(MACHINE)) $(if $(CPUS),--cpus $(CPUS)) \
+              $(if $(MEMORY),--memory $(MEMORY)) $(if $(CPU),--cpu $(CPU)) \
+              $(if $(FIRMWARE),--firmware $(FIRMWARE)) $(if $(GUEST),--guest "$$LINTEL_GUEST") \
+              $(if $(INITRD),--initrd "$$LINTEL_INITRD") $(if $(CMDLINE),--cmdline "$$LINTEL_CMDLINE") \
+              $(if $(ARGS),--args "$$LINTEL_ARGS") $(if $(LOG),--log "$$LINTEL_LOG")
+export LINTEL_GUEST = $(GUEST)
+export LINTEL_INITRD = $(INITRD)
+export LINTEL_CMDLINE = $(CMDLINE)
+export LINTEL_ARGS = $(ARGS)
+export LINTEL_LOG = $(LOG)
+
+.PHONY: run
+run: kernel
+	@tools/run $(RUN_OPTIONS)
+
+.PHONY: help
+help:
+	@cat tools/help.txt
+
+# --- The image -------------------------------------------------------------------------------------
+
+.PHONY: kernel iso deps debug clean format
+kernel: deps-run
+	@$(MAKE) --no-print-directory $(BUILD)/lintel.elf $(BUILD)/lintel.bin $(BUILD)/guest/hello.bin
+
+iso: kernel
+	@$(MAKE) --no-print-directory $(BUILD)/lintel.iso
+
+deps:
+	@tools/deps
+
+# The other targets install what is missing by themselves.
+.PHONY: deps-run deps-test
+DEPS_RUN = $(if $(filter tcg kvm,$(MACHINE)),--qemu) $(if $(filter uefi,$(FIRMWARE)),--uefi)
+deps-run:
+	@tools/deps $(DEPS_RUN) --check >/dev/null 2>&1 || tools/deps $(DEPS_RUN)
+deps-test:
+	@tools/deps --test --check >/dev/null 2>&1 || tools/deps --test
+
+$(BUILD)/%.o: %.c Makefile VERSION
+	@mkdir -p $(@D)
+	@$(if $(V),:,echo '  CC   $<')
+	$(Q)$(CC) $(CFLAGS) -MMD -MP -c $< -o $@
+
+$(BUILD)/%.asm.o: %.asm Makefile
+	@mkdir -p $(@D)
+	@$(if $(V),:,echo '  NASM $<')
+	$(Q)$(NASM) -f elf64 -g -F dwarf -w+all -Werror -I. -I$(BUILD)/ -MD $@.d -MT $@ $< -o $@
+
+$(BUILD)/guest/code/%.bin: guest/code/%.asm guest/code/flat.inc
+	@mkdir -p $(@D)
+	@$(if $(V),:,echo '  NASM $<')
+	$(Q)$(NASM) -f bin -w+all -Werror -Iguest/code/ $< -o $@
+
+$(BUILD)/guest/hello.bin: guest/example/hello.asm
+	@mkdir -p $(@D)
+	@$(if $(V),:,echo '  NASM $<')
+	$(Q)$(NASM) -f bin -w+all -Werror $< -o $@
+
+$(BUILD)/guest/images.asm.o: $(GUESTS)
+
+# Linked twice: the second time with the symbols of the first (tools/symbols.py says why).
+$(BUILD)/symbols0.asm: tools/symbols.py
+	@mkdir -p $(@D)
+	@$(PYTHON) tools/symbols.py > $@
+
+$(BUILD)/symbols.asm: $(BUILD)/lintel.stage1 tools/symbols.py
+	@$(PYTHON) tools/symbols.py $< $(NM) > $@.tmp && mv $@.tmp $@
+
+$(BUILD)/symbols.o $(BUILD)/symbols0.o: %.o: %.asm
+	@$(NASM) -f elf64 $< -o $@
+
+$(BUILD)/lintel.stage1: $(OBJECTS) $(BUILD)/symbols0.o linker.ld
+	@$(LD) $(LDFLAGS) -T linker.ld $(OBJECTS) $(BUILD)/symbols0.o -o $@
+
+$(BUILD)/lintel.debug: $(OBJECTS) $(BUILD)/symbols.o linker.ld
+	@$(if $(V),:,echo '  LD   $@')
+	$(Q)$(LD) $(LDFLAGS) -T linker.ld $(OBJECTS) $(BUILD)/symbols.o -o $@
+
+$(BUILD)/lintel.elf: $(BUILD)/lintel.debug
+	@$(OBJCOPY) --strip-all -I elf64-x86-64 -O elf32-i386 $< $@
+
+$(BUILD)/lintel.bin: $(BUILD)/lintel.debug
+	@$(OBJCOPY) --strip-all -O binary $< $@
+
+$(BUILD)/lintel.iso: $(BUILD)/lintel.elf iso/grub.cfg tools/mkiso
+	tools/mkiso $@ $(BUILD)/lintel.elf
+
+-include $(C_SOURCES:%.c=$(BUILD)/%.d) $(wildcard $(ASM_SOURCES:%.asm=$(BUILD)/%.asm.o.d))
+
+debug: kernel
+	@tools/run --gdb $(RUN_OPTIONS)
+
+clean:
+	rm -rf $(BUILD)
+
+-include tests/unit/unit.mk
+-include tests/fuzz/fuzz.mk
+-include tests/tests.mk
+-include tools/check.mk

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The story that a run tells: in, run, out, and once more. */
+#include "boot/session.h"
+
+#include "kernel/format.h"
+#include "kernel/log.h"
+#include "kernel/memory.h"
+#include "kernel/power.h"
+#include "kernel/string.h"
+#include "kernel/time.h"
+#include "vmx/launch.h"
+
+#define PRIMES_BELOW 1000
+
+/* The sum of all VMs of the boot. */
+struct tally {
+    bool failed;
+    uint64_t exits;
+    char why[64]; /* the first failure's, else VM 0's */
+};
+
+void session_end(const struct boot *boot, bool passed, const char *why, uint64_t exits,
+                 const char *guest)
+{
+    const struct options *options = &boot->options;
+
+    log_line("result", "status=%s why=\"%s\" exits=%lu guest=%s%s%s", passed ? "pass" : "fail", why,
+             exits, guest != NULL ? guest : "none", options->token[0] != '\0' ? " token=" : "",
+             options->token);
+    machine_end(options, &boot->acpi);
+}
+
+const struct guest *choose_guest(const struct boot *boot, const struct boot_module **module)
+{
+    const char *name = boot->options.guest;
+    const struct guest *guest = guest_find(name);
+
+    *module = boot->machine.module_count != 0 ? &boot->machine.modules[0] : NULL;
+    if (guest != NULL) {
+        *module = NULL;
+        return guest;
+    }
+    if (name[0] != '\0' && strcmp(name, guest_module.name) != 0) {
+        log_line("boot", "guest=%s: there is no such guest; the default runs", name);
+        guest_log_names();
+    } else if (name[0] != '\0' && *module == NULL) {
+        log_line("boot", "guest=module: the loader brought no module; the default runs");
+        guest_log_names();
+    }
+    return *module != NULL ? &guest_module : guest_find("hlt");
+}
+
+/* Something ordinary: if leaving a VM had broken the processor, this is where it would show. */
+static unsigned count_primes(void)
+{
+    uint8_t composite[PRIMES_BELOW] = {0};
+    unsigned count = 0;
+
+    for (unsigned i = 2; i < PRIMES_BELOW; i++) {
+        if (composite[i] == 0) {
+            count++;
+        }
+        for (unsigned j = i * i; j < PRIMES_BELOW && composite[i] == 0; j += i) {
+            composite[j] = 1;
+        }
+    }
+    return count;
+}
+
+static void tally_failure(struct tally *tally, const char *why)
+{
+    if (!tally->failed) {
+        tally->failed = true;
+        string_copy(tally->why, sizeof(tally->why), why);
+    }
+}
+
+/* One VM from its memory to its end record, within VMX operation. */
+static void run_vm(unsigned id, const struct guest *guest, const struct boot_module *module,
+                   const struct boot *boot, const struct vmx_operation *operation,
+                   struct tally *tally)
+{
+    unsigned halts = 0;
+    char why[64] = "";
+    struct vm vm;
+    struct run_request request = {
+        .trace = boot->options.trace,
+        .limit = id == 0 ? boot->options.limit : 0, /* limit= is the asked guest's */
+    };
+    enum status status = vm_create(&vm, id, guest->name, operation, why, sizeof(why));
+
+    if (status == STATUS_OK) {
+        vm.guest_data = &halts;
+        status = guest_build(&vm, guest, module, id == 0 ? boot->options.memory : 0, why,
+                             sizeof(why));
+    }
+    if (status != STATUS_OK) {
+        log_line("vm", "end vm=%u vcpu=0 guest=%s why=\"%s\" exits=0 code=0", id, guest->name, why);
+        tally_failure(tally, why);
+    } else {
+        vm_log_map(&vm);
+        vm_run(&vm, operation, &request);
+        tally->exits += vm.exits;
+        if (vm.end.failed) {
+            tally_failure(tally, vm.end.why);
+        } else if (id == 0) {
+            string_copy(tally->why, sizeof(tally->why), vm.end.why);
+        }
+    }
+    if (id == 0 && vm.first_entry != 0) {
+        uint64_t ticks = vm.first_entry - time_first();
+        log_line("stat", "boot to first entry in TSC ticks total=%lu waits=%lu work=%lu", ticks,
+                 vm.waited, ticks - vm.waited);
+    }
+    vm_destroy(&vm);
+}
+
+/* Into VMX operation, one VM, out again; memory and arithmetic as before. */
+static void run_operation(unsigned id, const struct guest *guest, const struct boot_module *module,
+                          const struct boot *boot, struct tally *tally)
+{
+    static struct vmx_operation operation;
+    uint64_t before = pages_free();
+    unsigned primes = count_primes();
+
+    if (vmx_enter_operation(&operation) != STATUS_OK) {
+        tally_failure(tally, "VMX operation could not be entered");
+        return;
+    }
+    run_vm(id, guest, module, boot, &operation, tally);
+    vmx_leave_operation(&operation);
+
+    log_line("memory", "given back vm=%u free-before=%lu free-after=%lu difference=%ld", id, before,
+             pages_free(), (int64_t)(pages_free() - before));
+    if (pages_free() != before) {
+        tally_failure(tally, "memory was not given back");
+    }
+    log_line("boot", "back in ordinary code on the same processor: primes-below-%d=%u before=%u",
+             PRIMES_BELOW, count_primes(), primes);
+    if (count_primes() != primes) {
+        tally_failure(tally, "the processor computes otherwise than before");
+    }
+}
+
+void session_run(const struct boot *boot)
+{
+    const struct boot_module *module;
+    const struct guest *guest = choose_guest(boot, &module);
+    struct tally tally = {0};
+    char why[64];
+
+    if (vmx_probe(why, sizeof(why)) != STATUS_OK) {
+        session_end(boot, false, why, 0, guest->name);
+    }
+    run_operation(0, guest, module, boot, &tally);
+    log_line("boot", "a second VM in the same boot, to prove that leaving was clean");
+    run_operation(1, guest_find("hlt"), NULL, boot, &tally);
+    session_end(boot, !tally.failed, tally.why, tally.exits, guest->name);
+}

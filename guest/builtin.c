@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The list of built-in guests: what each is made of, and how it is meant to end. */
+#include "guest/guest.h"
+#include "kernel/image.h"
+#include "kernel/log.h"
+#include "kernel/string.h"
+#include "vmx/report.h"
+
+#define HLT_BASE  0x100000
+#define HLT_EXITS 16
+
+/* Moves past the first 15 and stops at the 16th. */
+static enum action hlt_counts(struct vcpu *vcpu)
+{
+    unsigned *halts = vcpu->vm->guest_data;
+
+    return ++*halts < HLT_EXITS ? ACTION_ADVANCE : vm_stop(vcpu, false, 0, "HLT");
+}
+
+static const struct vm_hooks hlt_hooks = {.hlt = hlt_counts};
+
+static enum action triple_fault_wanted(struct vcpu *vcpu)
+{
+    return vm_stop(vcpu, false, 0, "triple fault");
+}
+
+static const struct vm_hooks triple_hooks = {.triple_fault = triple_fault_wanted};
+
+#define IMAGE(name) .image = guest_##name, .image_end = guest_##name##_end
+extern const char guest_tour[], guest_tour_end[];
+extern const char guest_triple[], guest_triple_end[];
+extern const char guest_loop[], guest_loop_end[];
+extern const char guest_cost[], guest_cost_end[];
+
+static const struct guest guests[] = {
+    {
+        .name = "hlt",
+        .describe = "100 pages of HLT: the first 15 are passed over, the 16th ends it",
+        .hooks = &hlt_hooks,
+    },
+    {
+        .name = "tour",
+        .describe = "one of each common exit, then HLT",
+        IMAGE(tour),
+        .memory = GUEST_MEMORY_LEAST,
+        .lazy = 4 * PAGE_SIZE,
+        .extra = {{[CONTROL_PRIMARY] = PRIMARY_CR3_LOAD | PRIMARY_CR3_STORE}},
+        .hooks = &guest_flat_hooks,
+    },
+    {
+        .name = "triple",
+        .describe = "ends by a triple fault",
+        IMAGE(triple),
+        .memory = GUEST_MEMORY_LEAST,
+        .hooks = &triple_hooks,
+    },
+    {
+        .name = "loop",
+        .describe = "never ends by itself: give it a limit=",
+        IMAGE(loop),
+        .memory = GUEST_MEMORY_LEAST,
+        .hooks = &guest_flat_hooks,
+    },
+    {
+        .name = "cost",
+        .describe = "measures a CPUID exit from inside: give it trace=ring",
+        IMAGE(cost),
+        .memory = GUEST_MEMORY_LEAST,
+        .hooks = &guest_flat_hooks,
+    },
+};
+
+const struct guest guest_module = {
+    .name = "module",
+    .describe = "the flat image that the loader brought",
+    .memory = GUEST_MEMORY_DEFAULT,
+    .hooks = &guest_flat_hooks,
+};
+
+const struct guest *guest_find(const char *name)
+{
+    for (unsigned i = 0; i < ARRAY_SIZE(guests); i++) {
+        if (strcmp(guests[i].name, name) == 0) {
+            return &guests[i];
+        }
+    }
+    return NULL;
+}
+
+void guest_log_names(void)
+{
+    for (unsigned i = 0; i < ARRAY_SIZE(guests); i++) {
+        log_line("guest", "allowed guest=%s: %s", guests[i].name, guests[i].describe);
+    }
+    log_line("guest", "allowed guest=%s: %s", guest_module.name, guest_module.describe);
+}
+
+enum status guest_build(struct vm *vm, const struct guest *guest, const struct boot_module *module,
+                        uint64_t memory, char *why, size_t size)
+{
+    const void *image = guest->image;
+    uint64_t length = (uint64_t)(guest->image_end - guest->image);
+
+    vm->hooks = guest->hooks;
+    vm->extra = guest->extra;
+    if (module == NULL && image == NULL) {
+        return guest_build_hlt(vm, GPA(HLT_BASE), why, size);
+    }
+    if (module != NULL) {
+        image = pointer_to(module->base);
+        length = module->length;
+    }
+    return guest_build_flat(vm, guest, image, length, memory != 0 ? memory : guest->memory, why,
+                            size);
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Owns the list of consoles. */
+#include "kernel/console.h"
+
+#include "kernel/log.h"
+#include "kernel/uart.h"
+
+static struct {
+    struct uart uarts[OPTIONS_MAX_CONSOLES];
+    unsigned count;
+} consoles;
+
+unsigned console_init(const struct options *options)
+{
+    unsigned alive = 0;
+
+    consoles.count = options->console_count;
+    for (unsigned i = 0; i < options->console_count; i++) {
+        struct uart *uart = &consoles.uarts[i];
+        if (uart_init(uart, options->consoles[i].port, options->consoles[i].speed)) {
+            alive++;
+        }
+    }
+    return alive;
+}
+
+void console_report(void)
+{
+    for (unsigned i = 0; i < consoles.count; i++) {
+        const struct uart *uart = &consoles.uarts[i];
+        if (uart->alive) {
+            log_line("boot", "console port=0x%x speed=%u fifo=%u", uart->port, uart->speed,
+                     uart->fifo);
+        } else {
+            log_line("boot", "console missing, nothing answers port=0x%x", uart->port);
+        }
+    }
+}
+
+void console_write(const char *bytes, size_t length)
+{
+    for (unsigned i = 0; i < consoles.count; i++) {
+        uart_write(&consoles.uarts[i], bytes, length);
+    }
+}
+
+void console_drain(void)
+{
+    for (unsigned i = 0; i < consoles.count; i++) {
+        uart_drain(&consoles.uarts[i]);
+    }
+}
+
+uint64_t console_waited(void)
+{
+    uint64_t waited = 0;
+
+    for (unsigned i = 0; i < consoles.count; i++) {
+        waited += consoles.uarts[i].waited;
+    }
+    return waited;
+}

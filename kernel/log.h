@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The log: one record a line, `[ssssss.uuuuuu] cpuN topic: words key=value`, printable ASCII, at
+ * most 200 columns. docs/log.md lists every topic and key.
+ */
+#ifndef KERNEL_LOG_H
+#define KERNEL_LOG_H
+
+#include "kernel/types.h"
+
+#define LOG_COLUMNS 200
+
+/*
+ * Prints one record. What does not fit in 200 columns is cut, and the line then ends in "...";
+ * bytes that are not printable ASCII become '?'. Text that a guest or a person chose goes through
+ * format_escaped() first.
+ */
+void log_line(const char *topic, const char *format, ...) PRINTF_LIKE(2, 3);
+
+#endif

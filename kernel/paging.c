@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Owns the hypervisor's own page tables. */
+#include "kernel/cpu.h"
+#include "kernel/image.h"
+#include "kernel/log.h"
+#include "kernel/memory.h"
+#include "kernel/pagetable.h"
+#include "kernel/panic.h"
+
+/* SDM vol. 3A, "Format of an IA-32e Page-Table Entry that Maps a 4-KByte Page". */
+#define PTE_P        BIT(0)
+#define PTE_RW       BIT(1)
+#define PTE_PWT      BIT(3)
+#define PTE_PCD      BIT(4)
+#define PTE_A        BIT(5)
+#define PTE_D        BIT(6)
+#define PTE_PS       BIT(7)
+#define PTE_XD       BIT(63)
+#define PTE_ACCESSED (PTE_A | PTE_D) /* set from the start: the processor need not write them */
+
+#define LOW_MEMORY_END (1 * MIB)
+
+static struct {
+    struct pt_format format;
+    struct pt_memory memory;
+    struct page_table table;
+    uint64_t no_execute; /* PTE_XD where the processor has it */
+} paging;
+
+/* Below 4 GiB, since the boot page tables reach no further. */
+static hpa_t table_take(struct pt_memory *memory)
+{
+    hpa_t table;
+
+    (void)memory;
+    return page_take(1, PAGE_SIZE, PAGES_BELOW_4G, &table) == STATUS_OK ? table : HPA(0);
+}
+
+static void table_give(struct pt_memory *memory, hpa_t table)
+{
+    (void)memory;
+    page_give(table, 1);
+}
+
+static uint64_t *table_at(struct pt_memory *memory, hpa_t table)
+{
+    (void)memory;
+    return pointer_to(table);
+}
+
+static void choose_format(void)
+{
+    uint32_t features = cpuid(0x80000001, 0).edx;
+    unsigned width = cpuid(0x80000000, 0).eax >= 0x80000008 ? cpuid(0x80000008, 0).eax & 0xFF : 36;
+
+    paging.no_execute = features & CPUID_80000001_EDX_NX ? PTE_XD : 0;
+    paging.memory = (struct pt_memory){table_take, table_give, table_at};
+    paging.format = (struct pt_format){
+        .levels = 4,
+        .canonical = true,
+        .largest_leaf = features & CPUID_80000001_EDX_1G ? 3 : 2,
+        .present = PTE_P,
+        .table = PTE_P | PTE_RW | PTE_A,
+        .leaf = PTE_PS,
+        .address = BITS(MIN(width, 52U) - 1, PAGE_SHIFT),
+    };
+}
+
+/* Maps whole pages around `length` bytes at `base` to themselves; page 0 stays absent. */
+static enum status map_identity(hpa_t base, uint64_t length, uint64_t attributes)
+{
+    uint64_t space = paging.format.address | (PAGE_SIZE - 1);
+    uint64_t start = MAX(ALIGN_DOWN(base.value, PAGE_SIZE), PAGE_SIZE);
+    uint64_t last = length - 1 <= space - MIN(base.value, space) ? base.value + length - 1 : space;
+
+    if (length == 0 || base.value > space || last < start) {
+        return STATUS_OK;
+    }
+    return pt_map(&paging.table, start, HPA(start), (last | (PAGE_SIZE - 1)) + 1 - start,
+                  attributes);
+}
+
+static enum status map_memory(const struct machine *machine, uint64_t data)
+{
+    enum status status = map_identity(HPA(0), LOW_MEMORY_END, data);
+
+    for (unsigned i = 0; i < machine->range_count && status == STATUS_OK; i++) {
+        const struct memory_range *range = &machine->ranges[i];
+        if (range->type == MEMORY_USABLE || range->type == MEMORY_ACPI_RECLAIMABLE ||
+            range->type == MEMORY_ACPI_NVS) {
+            status = map_identity(range->base, range->length, data);
+        }
+    }
+    for (unsigned i = 0; i < machine->module_count && status == STATUS_OK; i++) {
+        status = map_identity(machine->modules[i].base, machine->modules[i].length, data);
+    }
+    return status;
+}
+
+static enum status map_devices(const struct acpi *acpi, uint64_t data)
+{
+    uint64_t device = data | PTE_PCD | PTE_PWT;
+    enum status status = STATUS_OK;
+
+    if (acpi->madt_found && acpi->local_apic != 0) {
+        status = map_identity(HPA(acpi->local_apic), PAGE_SIZE, device);
+    }
+    if (status == STATUS_OK && acpi->reset_supported && acpi->reset.space == 0 &&
+        acpi->reset.address != 0) {
+        status = map_identity(HPA(acpi->reset.address), 1, device);
+    }
+    return status;
+}
+
+/* A section of the image at its linked address; and, where it is read-only, so its other mapping. */
+static enum status map_section(const char *start, const char *end, uint64_t attributes)
+{
+    uint64_t length = (uint64_t)(end - start);
+    enum status status =
+        pt_map(&paging.table, (uint64_t)start, hpa_of(start), length, attributes);
+
+    if (status == STATUS_OK && !(attributes & PTE_RW)) {
+        status = map_identity(hpa_of(start), length, attributes | paging.no_execute);
+    }
+    return status;
+}
+
+static enum status map_image(uint64_t data)
+{
+    uint64_t read_only = PTE_P | PTE_ACCESSED;
+    enum status status = map_section(text_start, text_end, read_only);
+
+    if (status == STATUS_OK) {
+        status = map_section(text_end, rodata_end, read_only | paging.no_execute);
+    }
+    if (status == STATUS_OK) {
+        status = map_section(rodata_end, image_end, data);
+    }
+    return status;
+}
+
+enum status paging_init(const struct machine *machine, const struct acpi *acpi)
+{
+    uint64_t data;
+    enum status status;
+
+    choose_format();
+    data = PTE_P | PTE_RW | PTE_ACCESSED | paging.no_execute;
+    status = pt_init(&paging.table, &paging.format, &paging.memory);
+    if (status == STATUS_OK) {
+        status = map_memory(machine, data);
+    }
+    if (status == STATUS_OK) {
+        status = map_devices(acpi, data);
+    }
+    if (status == STATUS_OK) {
+        status = map_image(data);
+    }
+    if (status != STATUS_OK) {
+        log_line("memory", "no page tables of our own: %s tables=%lu", status_text(status),
+                 paging.table.tables);
+        return status;
+    }
+    if (paging.no_execute != 0) {
+        wrmsr(MSR_IA32_EFER, rdmsr(MSR_IA32_EFER) | EFER_NXE);
+    }
+    write_cr3(paging.table.root.value);
+    log_line("memory", "paging on root=0x%lx tables=%lu largest-page=%s no-execute=%s",
+             paging.table.root.value, paging.table.tables,
+             paging.format.largest_leaf == 3 ? "1-GiB" : "2-MiB",
+             paging.no_execute != 0 ? "yes" : "no");
+    return STATUS_OK;
+}
+
+enum status stack_take(uint64_t pages, void **top)
+{
+    hpa_t base;
+    enum status status = page_take(pages + 1, PAGE_SIZE, PAGES_ANYWHERE, &base);
+
+    if (status != STATUS_OK) {
+        return status;
+    }
+    status = pt_unmap(&paging.table, base.value, PAGE_SIZE);
+    if (status != STATUS_OK) {
+        page_give(base, pages + 1);
+        return status;
+    }
+    __asm__ volatile("invlpg (%0)" : : "r"(base.value) : "memory");
+    *top = pointer_to(HPA(base.value + (pages + 1) * PAGE_SIZE));
+    return STATUS_OK;
+}
+
+void stack_give(void *top, uint64_t pages)
+{
+    hpa_t base = HPA(hpa_of(top).value - (pages + 1) * PAGE_SIZE);
+
+    if (pt_map(&paging.table, base.value, base, PAGE_SIZE,
+               PTE_P | PTE_RW | PTE_ACCESSED | paging.no_execute) != STATUS_OK) {
+        panic("the guard page of a stack cannot be mapped again base=0x%lx", base.value);
+    }
+    page_give(base, pages + 1);
+}

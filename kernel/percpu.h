@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What belongs to one logical processor. GS.base points to it; nothing in it is written by another
+ * processor. With struct vm and struct vcpu it is the only place for mutable state.
+ */
+#ifndef KERNEL_PERCPU_H
+#define KERNEL_PERCPU_H
+
+#include "kernel/descriptors.h"
+#include "kernel/types.h"
+
+struct fault_recovery;
+
+struct percpu {
+    struct percpu *self; /* first: read through GS:0 */
+    unsigned number;     /* the N of cpuN: the order of the MADT, the boot processor 0 */
+    uint32_t nmi_count;  /* NMIs that came while the hypervisor ran */
+    struct fault_recovery *recovery; /* where an exception goes on instead of a panic, or NULL */
+    unsigned panics;                 /* depth: a panic inside a panic says less */
+    void *tenant; /* what a higher room runs here; the base never looks at it */
+    struct gdt gdt;
+    struct tss tss;
+};
+
+/* The running processor's area. */
+static inline struct percpu *this_cpu(void)
+{
+    struct percpu *self;
+
+    __asm__("mov %%gs:0, %0" : "=r"(self));
+    return self;
+}
+
+/* Points GS.base to `cpu` and fills in what this_cpu() needs. */
+void percpu_install(struct percpu *cpu, unsigned number);
+
+#endif

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "vmx/attention.h"
+
+#include "kernel/format.h"
+#include "kernel/image.h"
+#include "kernel/log.h"
+#include "kernel/memory.h"
+#include "kernel/string.h"
+#include "vmx/trace.h"
+
+void guest_text_byte(struct vcpu *vcpu, char byte)
+{
+    if (byte == '\r') {
+        return;
+    }
+    if (byte != '\n') {
+        vcpu->line[vcpu->line_length++] = byte;
+    }
+    if (byte == '\n' || vcpu->line_length == GUEST_LINE) {
+        memcpy(vcpu->printed, vcpu->line, vcpu->line_length);
+        vcpu->printed_length = vcpu->line_length;
+        vcpu->line_length = 0;
+        vcpu->attention |= ATTENTION_TEXT;
+    }
+}
+
+/* As many records as the escaped text needs. */
+static void log_text(const struct vcpu *vcpu, const char *bytes, size_t length)
+{
+    size_t done = 0;
+
+    do {
+        char text[GUEST_LINE + 8];
+        done += format_escaped(text, sizeof(text), bytes + done, length - done);
+        log_line("guest", "vm=%u text=\"%s\"", vcpu->vm->id, text);
+    } while (done < length);
+}
+
+void guest_text_flush(struct vcpu *vcpu)
+{
+    if (vcpu->line_length != 0) {
+        log_text(vcpu, vcpu->line, vcpu->line_length);
+        vcpu->line_length = 0;
+    }
+}
+
+/* Memory that appears on first touch: the access is tried again, and now succeeds. */
+static void populate(struct vcpu *vcpu)
+{
+    gpa_t gpa = GPA(ALIGN_DOWN(vcpu->exit->physical.value, PAGE_SIZE));
+    void *page;
+
+    if (page_take_cleared(&page) != STATUS_OK) {
+        (void)vm_stop(vcpu, true, 0, "out of memory for the guest");
+    } else if (vm_add_memory(vcpu->vm, gpa, hpa_of(page), PAGE_SIZE) != STATUS_OK) {
+        page_give(hpa_of(page), 1);
+        (void)vm_stop(vcpu, true, 0, "no room to map guest memory");
+    } else {
+        log_line("ept", "populated on first touch vm=%u gpa=0x%lx hpa=0x%lx", vcpu->vm->id,
+                 gpa.value, hpa_of(page).value);
+    }
+}
+
+void attention_serve(struct vcpu *vcpu)
+{
+    uint32_t attention = vcpu->attention;
+
+    vcpu->attention = attention & ATTENTION_TRACE;
+    if (attention & ATTENTION_TRACE) {
+        trace_drain(vcpu);
+    }
+    if (attention & ATTENTION_TEXT) {
+        log_text(vcpu, vcpu->printed, vcpu->printed_length);
+    }
+    if (attention & ATTENTION_POPULATE) {
+        populate(vcpu);
+    }
+    if (attention & ATTENTION_LIMIT && !vcpu->vm->end.ended) {
+        (void)vm_stop(vcpu, false, 0, "limit");
+    }
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The slow work behind a virtual CPU's attention word. */
+#ifndef VMX_ATTENTION_H
+#define VMX_ATTENTION_H
+
+#include "vmx/vm.h"
+
+/* Does what the attention word asks for; called between two entries, where printing is allowed. */
+void attention_serve(struct vcpu *vcpu);
+
+/* Appends a byte of the guest's text; a newline or a full line asks for attention. */
+void guest_text_byte(struct vcpu *vcpu, char byte);
+
+/* Logs what the guest printed since its last newline, if anything. */
+void guest_text_flush(struct vcpu *vcpu);
+
+#endif

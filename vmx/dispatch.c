@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Exit reason to handler, and the handlers that are a few lines. */
+#include "ept/violation.h"
+#include "kernel/fault.h"
+#include "kernel/local_apic.h"
+#include "kernel/log.h"
+#include "vmx/handlers.h"
+#include "vmx/inject.h"
+#include "vmx/qualification.h"
+#include "vmx/report.h"
+#include "vmx/vmcs.h"
+
+uint64_t vcpu_gpr(const struct vcpu *vcpu, unsigned gpr)
+{
+    return gpr == RSP ? vmread(VMCS_GUEST_RSP) : vcpu->frame.gpr[gpr];
+}
+
+void vcpu_set_gpr(struct vcpu *vcpu, unsigned gpr, uint64_t value)
+{
+    if (gpr == RSP) {
+        vmwrite(VMCS_GUEST_RSP, value);
+    } else {
+        vcpu->frame.gpr[gpr] = value;
+    }
+}
+
+static enum action handle_unexpected(struct vcpu *vcpu)
+{
+    vcpu_report(vcpu);
+    return vm_stop(vcpu, true, 0, "unhandled exit %s", exit_reason_name(vcpu->exit->reason));
+}
+
+/* An NMI while the guest ran is the host's: it is handed to the host's own handler, whose IRET also
+ * ends the blocking of NMIs. No exception is intercepted. */
+static enum action handle_exception_or_nmi(struct vcpu *vcpu)
+{
+    if (FIELD_GET(INTERRUPTION_TYPE, vcpu->exit->interruption) != INTERRUPTION_NMI) {
+        return handle_unexpected(vcpu);
+    }
+    __asm__ volatile("int $2");
+    return ACTION_RESUME;
+}
+
+/* The PICs are masked, so this is something that the firmware left running: it is acknowledged, and
+ * nothing more. */
+static enum action handle_external_interrupt(struct vcpu *vcpu)
+{
+    local_apic_eoi((unsigned)FIELD_GET(INTERRUPTION_VECTOR, vcpu->exit->interruption));
+    return ACTION_RESUME;
+}
+
+static enum action handle_triple_fault(struct vcpu *vcpu)
+{
+    if (vcpu->vm->hooks->triple_fault != NULL) {
+        return vcpu->vm->hooks->triple_fault(vcpu);
+    }
+    vcpu_report(vcpu);
+    return vm_stop(vcpu, true, 0, "triple fault");
+}
+
+static enum action handle_task_switch(struct vcpu *vcpu)
+{
+    vcpu_report(vcpu);
+    return vm_stop(vcpu, true, 0, "task switch to TSS selector 0x%x",
+                   task_switch_decode(vcpu->exit->qualification).selector);
+}
+
+static enum action handle_hlt(struct vcpu *vcpu)
+{
+    if (vcpu->vm->hooks->hlt != NULL) {
+        return vcpu->vm->hooks->hlt(vcpu);
+    }
+    return vm_stop(vcpu, false, 0, "HLT");
+}
+
+/* INVD would throw away what the hypervisor has in the caches, so it becomes WBINVD. */
+static enum action handle_invd(struct vcpu *vcpu)
+{
+    (void)vcpu;
+    __asm__ volatile("wbinvd" : : : "memory");
+    return ACTION_ADVANCE;
+}
+
+/* VMX and SMX are hidden: their instructions do what they do on a processor without them. */
+static enum action handle_hidden(struct vcpu *vcpu)
+{
+    (void)vcpu;
+    return inject_ud();
+}
+
+/* The processor checks the value: what it refuses, it refuses the guest too. SDM vol. 2D, "XSETBV". */
+static enum action handle_xsetbv(struct vcpu *vcpu)
+{
+    uint64_t value = (vcpu->frame.gpr[RAX] & UINT32_MAX) | vcpu->frame.gpr[RDX] << 32;
+
+    if (xsetbv_safe((uint32_t)vcpu->frame.gpr[RCX], value) != STATUS_OK) {
+        return inject_gp();
+    }
+    return ACTION_ADVANCE;
+}
+
+static enum action handle_ept_violation(struct vcpu *vcpu)
+{
+    const struct vm *vm = vcpu->vm;
+    uint64_t gpa = vcpu->exit->physical.value;
+
+    if (gpa - vm->lazy_gpa.value < vm->lazy_length &&
+        !(vcpu->exit->qualification & BITS(5, 3))) {
+        vcpu->attention |= ATTENTION_POPULATE;
+        return ACTION_RESUME;
+    }
+    vcpu_report(vcpu);
+    return vm_stop(vcpu, true, 0, "EPT violation at guest-physical 0x%lx", gpa);
+}
+
+static enum action handle_ept_misconfiguration(struct vcpu *vcpu)
+{
+    vcpu_report(vcpu);
+    return vm_stop(vcpu, true, 0, "EPT misconfiguration at guest-physical 0x%lx",
+                   vcpu->exit->physical.value);
+}
+
+/* It only makes a busy guest exit: limit= counts. */
+static enum action handle_preemption_timer(struct vcpu *vcpu)
+{
+    (void)vcpu;
+    return ACTION_RESUME;
+}
+
+static enum action (*const handlers[EXIT_REASONS])(struct vcpu *vcpu) = {
+    [EXIT_EXCEPTION_OR_NMI] = handle_exception_or_nmi,
+    [EXIT_EXTERNAL_INTERRUPT] = handle_external_interrupt,
+    [EXIT_TRIPLE_FAULT] = handle_triple_fault,
+    [EXIT_TASK_SWITCH] = handle_task_switch,
+    [EXIT_CPUID] = handle_cpuid,
+    [EXIT_GETSEC] = handle_hidden,
+    [EXIT_HLT] = handle_hlt,
+    [EXIT_INVD] = handle_invd,
+    [EXIT_VMCALL] = handle_hidden,
+    [EXIT_VMCLEAR] = handle_hidden,
+    [EXIT_VMLAUNCH] = handle_hidden,
+    [EXIT_VMPTRLD] = handle_hidden,
+    [EXIT_VMPTRST] = handle_hidden,
+    [EXIT_VMREAD] = handle_hidden,
+    [EXIT_VMRESUME] = handle_hidden,
+    [EXIT_VMWRITE] = handle_hidden,
+    [EXIT_VMXOFF] = handle_hidden,
+    [EXIT_VMXON] = handle_hidden,
+    [EXIT_CONTROL_REGISTER] = handle_control_register,
+    [EXIT_IO_INSTRUCTION] = handle_io,
+    [EXIT_RDMSR] = handle_rdmsr,
+    [EXIT_WRMSR] = handle_wrmsr,
+    [EXIT_EPT_VIOLATION] = handle_ept_violation,
+    [EXIT_EPT_MISCONFIGURATION] = handle_ept_misconfiguration,
+    [EXIT_INVEPT] = handle_hidden,
+    [EXIT_PREEMPTION_TIMER] = handle_preemption_timer,
+    [EXIT_INVVPID] = handle_hidden,
+    [EXIT_XSETBV] = handle_xsetbv,
+};
+
+enum action exit_handle(struct vcpu *vcpu)
+{
+    uint32_t reason = vcpu->exit->reason;
+
+    if (__builtin_expect(reason >= EXIT_REASONS || handlers[reason] == NULL, 0)) {
+        return handle_unexpected(vcpu);
+    }
+    return handlers[reason](vcpu);
+}

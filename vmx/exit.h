@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * One VM exit, decoded: a snapshot of what the exit table says this reason leaves valid, and no
+ * more, since each VMREAD is dear where we are nested. SDM vol. 3C, "VM-Exit Information Fields".
+ */
+#ifndef VMX_EXIT_H
+#define VMX_EXIT_H
+
+#include "kernel/types.h"
+#include "vmx/names.h"
+
+#define EXIT_REASON_BASIC         BITS(15, 0)
+#define EXIT_REASON_ENTRY_FAILURE BIT(31)
+
+/* The common layout of VM-exit, VM-entry and IDT-vectoring interruption information. */
+#define INTERRUPTION_VECTOR     BITS(7, 0)
+#define INTERRUPTION_TYPE       BITS(10, 8)
+#define INTERRUPTION_ERROR_CODE BIT(11)
+#define INTERRUPTION_VALID      BIT(31)
+
+enum interruption_type {
+    INTERRUPTION_EXTERNAL = 0,
+    INTERRUPTION_NMI = 2,
+    INTERRUPTION_HARDWARE_EXCEPTION = 3,
+    INTERRUPTION_SOFTWARE_INTERRUPT = 4,
+    INTERRUPTION_PRIVILEGED_SOFTWARE = 5,
+    INTERRUPTION_SOFTWARE_EXCEPTION = 6,
+};
+
+/* What a handler answers: the loop alone moves the instruction pointer. */
+enum action {
+    ACTION_ADVANCE, /* skip the instruction */
+    ACTION_RESUME,  /* go on where the guest was: it was handled otherwise, or is tried again */
+    ACTION_STOP,    /* the VM has ended */
+};
+
+struct vmx_exit {
+    uint64_t n; /* counts the virtual CPU's own exits, from 1 */
+    uint32_t reason, action;
+    bool entry_failed; /* VM entry failed after its first checks: reasons 33, 34 and 41 */
+    uint64_t rip;
+    uint64_t qualification;
+    gva_t linear;
+    gpa_t physical;
+    uint32_t length;
+    uint32_t interruption, interruption_error;
+    uint32_t vectoring, vectoring_error;
+    uint32_t instruction;
+};
+
+/* Whether `exit` carries a valid guest-linear address, or instruction length. */
+bool exit_has_linear(const struct vmx_exit *exit);
+bool exit_has_length(const struct vmx_exit *exit);
+
+/* Writes the exit in words ("OUT port 0x3f8, 1 byte"), or nothing where the reason says it all.
+ * Pure. */
+void exit_text(const struct vmx_exit *exit, char *text, size_t size);
+
+#endif

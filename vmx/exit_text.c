@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A VM exit in words. Pure. */
+#include "ept/violation.h"
+#include "kernel/fault.h"
+#include "kernel/format.h"
+#include "vmx/exit.h"
+#include "vmx/qualification.h"
+
+const char *gpr_name(unsigned gpr)
+{
+    static const char *const names[16] = {
+        "RAX", "RCX", "RDX", "RBX", "RSP", "RBP", "RSI", "RDI",
+        "R8",  "R9",  "R10", "R11", "R12", "R13", "R14", "R15",
+    };
+
+    return names[gpr & 15];
+}
+
+bool exit_has_linear(const struct vmx_exit *exit)
+{
+    if (!(exit_has[exit->reason] & EXIT_HAS_LINEAR)) {
+        return false;
+    }
+    return exit->reason != EXIT_EPT_VIOLATION || exit->qualification & EPT_VIOLATION_LINEAR;
+}
+
+/* Exceptions have a length only where an instruction caused them on purpose: INT1, INT3, INTO. */
+bool exit_has_length(const struct vmx_exit *exit)
+{
+    if (exit->reason == EXIT_EXCEPTION_OR_NMI) {
+        uint64_t type = FIELD_GET(INTERRUPTION_TYPE, exit->interruption);
+        return type == INTERRUPTION_PRIVILEGED_SOFTWARE || type == INTERRUPTION_SOFTWARE_EXCEPTION;
+    }
+    if (exit->reason == EXIT_TASK_SWITCH) {
+        return task_switch_decode(exit->qualification).source != TASK_GATE;
+    }
+    return exit_has[exit->reason] & EXIT_HAS_LENGTH;
+}
+
+static void control_register_text(uint64_t qualification, char *text, size_t size)
+{
+    struct cr_access access = cr_access_decode(qualification);
+
+    switch (access.type) {
+    case CR_WRITE:
+        format_text(text, size, "MOV to CR%u from %s", access.cr, gpr_name(access.gpr));
+        break;
+    case CR_READ:
+        format_text(text, size, "MOV from CR%u to %s", access.cr, gpr_name(access.gpr));
+        break;
+    case CR_CLTS:
+        format_text(text, size, "CLTS");
+        break;
+    case CR_LMSW:
+        format_text(text, size, "LMSW 0x%x", access.lmsw_source);
+        break;
+    }
+}
+
+static void io_text(uint64_t qualification, char *text, size_t size)
+{
+    struct io_access access = io_access_decode(qualification);
+
+    format_text(text, size, "%s%s%s port 0x%x, %u byte%s", access.rep ? "REP " : "",
+                access.in ? "IN" : "OUT", access.string ? "S" : "", access.port, access.size,
+                access.size == 1 ? "" : "s");
+}
+
+static void task_switch_text(uint64_t qualification, char *text, size_t size)
+{
+    static const char *const sources[] = {"CALL", "IRET", "JMP", "task gate in the IDT"};
+    struct task_switch task = task_switch_decode(qualification);
+
+    format_text(text, size, "task switch by %s to TSS selector 0x%x", sources[task.source],
+                task.selector);
+}
+
+static void interruption_text(uint32_t information, char *text, size_t size)
+{
+    static const char *const types[8] = {
+        "external interrupt", "reserved type", "NMI", "hardware exception",
+        "software interrupt", "privileged software exception", "software exception", "other event",
+    };
+    unsigned vector = (unsigned)FIELD_GET(INTERRUPTION_VECTOR, information);
+
+    format_text(text, size, "%s, vector 0x%x %s",
+                types[FIELD_GET(INTERRUPTION_TYPE, information)], vector,
+                vector < 32 ? vector_name(vector) : "");
+}
+
+void exit_text(const struct vmx_exit *exit, char *text, size_t size)
+{
+    text[0] = '\0';
+    switch (exit->reason) {
+    case EXIT_CONTROL_REGISTER:
+        control_register_text(exit->qualification, text, size);
+        break;
+    case EXIT_IO_INSTRUCTION:
+        io_text(exit->qualification, text, size);
+        break;
+    case EXIT_EPT_VIOLATION:
+        ept_violation_text(exit->qualification, text, size);
+        break;
+    case EXIT_TASK_SWITCH:
+        task_switch_text(exit->qualification, text, size);
+        break;
+    case EXIT_EXCEPTION_OR_NMI:
+        interruption_text(exit->interruption, text, size);
+        break;
+    case EXIT_EXTERNAL_INTERRUPT:
+        if (exit->interruption & INTERRUPTION_VALID) {
+            interruption_text(exit->interruption, text, size);
+        }
+        break;
+    default:
+        break;
+    }
+}

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Guest-virtual to guest-physical, through the guest's own tables. */
+#ifndef VMX_GUEST_LINEAR_H
+#define VMX_GUEST_LINEAR_H
+
+#include "vmx/vm.h"
+
+/*
+ * Translates one address for a supervisor data access by the guest whose VMCS is current.
+ * STATUS_FAULT: a page fault; `error_code` is what the processor would push. STATUS_UNSUPPORTED: a
+ * paging mode that is not walked (32-bit, PAE, 5-level) or tables outside guest memory.
+ */
+enum status guest_translate(const struct vcpu *vcpu, gva_t gva, bool write, gpa_t *gpa,
+                            uint32_t *error_code) NODISCARD;
+
+#endif

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "vmx/guest_mode.h"
+
+#include "kernel/cpu.h"
+#include "kernel/panic.h"
+#include "vmx/vmcs.h"
+
+#define RIGHTS_L BIT(13)
+
+/* SDM vol. 3C, "Guest/Host Masks and Read Shadows for CR0 and CR4". */
+static uint64_t as_guest_sees(struct vmcs_field real, struct vmcs_field mask,
+                              struct vmcs_field shadow)
+{
+    uint64_t owned = vmread(mask);
+
+    return (vmread(real) & ~owned) | (vmread(shadow) & owned);
+}
+
+uint64_t guest_cr0_read(void)
+{
+    return as_guest_sees(VMCS_GUEST_CR0, VMCS_CR0_MASK, VMCS_CR0_SHADOW);
+}
+
+uint64_t guest_cr4_read(void)
+{
+    return as_guest_sees(VMCS_GUEST_CR4, VMCS_CR4_MASK, VMCS_CR4_SHADOW);
+}
+
+/* Processors that cannot load EFER on entry run the guest with the hypervisor's, LME and LMA from
+ * the IA-32e-mode-guest control. */
+uint64_t guest_efer_read(const struct vcpu *vcpu)
+{
+    if (vcpu->controls.bits[CONTROL_ENTRY] & ENTRY_LOAD_EFER) {
+        return vmread(VMCS_GUEST_EFER);
+    }
+    return rdmsr(MSR_IA32_EFER);
+}
+
+void guest_efer_write(const struct vcpu *vcpu, uint64_t value)
+{
+    if (vcpu->controls.bits[CONTROL_ENTRY] & ENTRY_LOAD_EFER) {
+        vmwrite(VMCS_GUEST_EFER, value);
+    } else {
+        /* NXE stays on: the hypervisor's own tables need it. */
+        wrmsr(MSR_IA32_EFER, (rdmsr(MSR_IA32_EFER) & ~EFER_SCE) | (value & EFER_SCE));
+    }
+}
+
+struct guest_mode guest_mode_read(const struct vcpu *vcpu)
+{
+    struct guest_mode mode = {
+        .cr0 = guest_cr0_read(),
+        .cr4 = guest_cr4_read(),
+        .efer = guest_efer_read(vcpu),
+        .cr4_allowed = vcpu->cr4_fixed1 & ~CR4_OWNED,
+        .physical_width = vcpu->vm->ept_abilities.physical_width,
+    };
+
+    mode.code_64 = mode.efer & EFER_LMA && vmread(VMCS_GUEST_CS_AR) & RIGHTS_L;
+    return mode;
+}
+
+/* Without VPID, each VM entry does this by itself. SDM vol. 3C, "Operations that Invalidate Cached
+ * Mappings". */
+void guest_tlb_flush(const struct vcpu *vcpu)
+{
+    if (vcpu->controls.bits[CONTROL_SECONDARY] & SECONDARY_VPID &&
+        invvpid(INVVPID_SINGLE_CONTEXT, vcpu->vpid) != VMX_SUCCEED &&
+        invvpid(INVVPID_ALL_CONTEXTS, 0) != VMX_SUCCEED) {
+        panic("INVVPID failed vpid=%u error=%lu", vcpu->vpid, vmread(VMCS_VM_INSTRUCTION_ERROR));
+    }
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "vmx/inject.h"
+
+#include "vmx/vmcs.h"
+
+static void inject(uint32_t information, uint32_t error_code, uint32_t length)
+{
+    vmwrite(VMCS_ENTRY_INTERRUPTION_INFO, information);
+    if (information & INTERRUPTION_ERROR_CODE) {
+        vmwrite(VMCS_ENTRY_EXCEPTION_ERROR_CODE, error_code);
+    }
+    if (length != 0) {
+        vmwrite(VMCS_ENTRY_INSTRUCTION_LENGTH, length);
+    }
+}
+
+static uint32_t exception(enum vector vector, uint64_t with_error_code)
+{
+    return (uint32_t)(INTERRUPTION_VALID | with_error_code | vector |
+                      FIELD_PUT(INTERRUPTION_TYPE, INTERRUPTION_HARDWARE_EXCEPTION));
+}
+
+enum action inject_ud(void)
+{
+    inject(exception(VECTOR_UD, 0), 0, 0);
+    return ACTION_RESUME;
+}
+
+enum action inject_gp(void)
+{
+    inject(exception(VECTOR_GP, INTERRUPTION_ERROR_CODE), 0, 0);
+    return ACTION_RESUME;
+}
+
+enum action inject_pf(uint64_t linear, uint32_t error_code)
+{
+    write_cr2(linear); /* VM entry leaves CR2 alone: it is the guest's while its VM exists */
+    inject(exception(VECTOR_PF, INTERRUPTION_ERROR_CODE), error_code, 0);
+    return ACTION_RESUME;
+}
+
+/* SDM vol. 3C, "Information for VM Exits During Event Delivery". */
+void reinject_vectored_event(const struct vcpu *vcpu)
+{
+    const struct vmx_exit *exit = vcpu->exit;
+    uint64_t type = FIELD_GET(INTERRUPTION_TYPE, exit->vectoring);
+    uint32_t length = 0;
+
+    if (type == INTERRUPTION_SOFTWARE_INTERRUPT || type == INTERRUPTION_PRIVILEGED_SOFTWARE ||
+        type == INTERRUPTION_SOFTWARE_EXCEPTION) {
+        length = (uint32_t)vmread(VMCS_EXIT_INSTRUCTION_LENGTH);
+    }
+    inject(exit->vectoring & (uint32_t)(INTERRUPTION_VALID | INTERRUPTION_ERROR_CODE |
+                                        INTERRUPTION_TYPE | INTERRUPTION_VECTOR),
+           exit->vectoring_error, length);
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Event injection. SDM vol. 3C, "Event Injection", "VM-Entry Controls for Event Injection". */
+#ifndef VMX_INJECT_H
+#define VMX_INJECT_H
+
+#include "kernel/cpu.h"
+#include "vmx/vm.h"
+
+/*
+ * Makes the next VM entry deliver hardware exception `vector`, as a fault of the instruction at the
+ * guest's RIP, and answers ACTION_RESUME for handlers to pass on.
+ */
+enum action inject_ud(void);
+enum action inject_gp(void); /* error code 0 */
+enum action inject_pf(uint64_t linear, uint32_t error_code);
+
+/* Delivers again the event whose delivery `vcpu`'s newest exit interrupted. */
+void reinject_vectored_event(const struct vcpu *vcpu);
+
+#endif

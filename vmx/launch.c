@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Steps 4 to 8 of the flow: the VMCS, the first entry, and the way out. */
+#include "vmx/launch.h"
+
+#include "kernel/console.h"
+#include "kernel/image.h"
+#include "kernel/log.h"
+#include "kernel/memory.h"
+#include "kernel/percpu.h"
+#include "kernel/string.h"
+#include "kernel/time.h"
+#include "vmx/attention.h"
+#include "vmx/handlers.h"
+#include "vmx/host_state.h"
+#include "vmx/run.h"
+#include "vmx/setup.h"
+#include "vmx/trace.h"
+
+#define VCPU_PAGES (ALIGN_UP(sizeof(struct vcpu), PAGE_SIZE) / PAGE_SIZE)
+
+static struct vcpu *vcpu_create(struct vm *vm, const struct vmx_capabilities *capabilities,
+                                const struct run_request *request)
+{
+    struct vcpu *vcpu;
+    hpa_t base;
+
+    if (page_take(VCPU_PAGES, PAGE_SIZE, PAGES_ANYWHERE, &base) != STATUS_OK) {
+        return NULL;
+    }
+    vcpu = memset(pointer_to(base), 0, sizeof(*vcpu));
+    if (page_take_cleared(&vcpu->vmcs) != STATUS_OK) {
+        page_give(base, VCPU_PAGES);
+        return NULL;
+    }
+    *(uint32_t *)vcpu->vmcs = (uint32_t)FIELD_GET(VMX_BASIC_REVISION, capabilities->basic);
+    vcpu->vm = vm;
+    vcpu->vpid = (uint16_t)(vm->id + 1); /* 0 is the hypervisor's */
+    vcpu->limit = request->limit != 0 ? request->limit : UINT64_MAX;
+    vcpu->trace = request->trace;
+    vcpu->attention = request->trace == TRACE_LIVE ? ATTENTION_TRACE : 0;
+    vcpu->exit = &vcpu->ring[0];
+    vcpu->frame.gpr[RDI] = vm->start.rdi;
+    vcpu->cr0_fixed0 = capabilities->cr0_fixed0;
+    vcpu->cr0_fixed1 = capabilities->cr0_fixed1;
+    vcpu->cr4_fixed0 = capabilities->cr4_fixed0;
+    vcpu->cr4_fixed1 = capabilities->cr4_fixed1;
+    vcpu->ept_pointer = ept_pointer(&vm->ept, &vm->ept_abilities);
+    for (unsigned reason = 0; reason <= EXIT_REASONS; reason++) {
+        vcpu->statistics[reason].least = UINT64_MAX;
+    }
+    vm->vcpu = vcpu;
+    return vcpu;
+}
+
+static void vcpu_destroy(struct vcpu *vcpu)
+{
+    vcpu->vm->vcpu = NULL;
+    page_give(hpa_of(vcpu->vmcs), 1);
+    page_give(hpa_of(vcpu), VCPU_PAGES);
+}
+
+/* With unrestricted guest, CR0.PE and CR0.PG are the guest's to clear. */
+static void relax_fixed_bits(struct vcpu *vcpu)
+{
+    if (vcpu->controls.bits[CONTROL_SECONDARY] & SECONDARY_UNRESTRICTED) {
+        vcpu->cr0_fixed0 &= ~(CR0_PE | CR0_PG);
+    }
+}
+
+static void log_controls(const struct vcpu *vcpu)
+{
+    const uint32_t *bits = vcpu->controls.bits;
+
+    log_line("vmx", "controls vm=%u pin=0x%x primary=0x%x secondary=0x%x exit=0x%x entry=0x%x",
+             vcpu->vm->id, bits[CONTROL_PIN], bits[CONTROL_PRIMARY], bits[CONTROL_SECONDARY],
+             bits[CONTROL_EXIT], bits[CONTROL_ENTRY]);
+    if (vcpu->limit != UINT64_MAX && !(bits[CONTROL_PIN] & PIN_PREEMPTION_TIMER)) {
+        log_line("vmx", "limit= counts only the exits that the guest itself makes: there is no "
+                        "preemption timer to make a busy guest exit");
+    }
+}
+
+/* Makes the VMCS current, clear, and as EPT translations may be left from an earlier VM, those go
+ * too. SDM vol. 3C, "Guidelines for Use of the INVEPT Instruction". */
+static enum status load_vmcs(const struct vcpu *vcpu, const struct vmx_capabilities *capabilities)
+{
+    hpa_t region = hpa_of(vcpu->vmcs);
+    enum vmx_result result = vmclear(region);
+
+    if (result == VMX_SUCCEED) {
+        result = vmptrld(region);
+    }
+    if (result != VMX_SUCCEED) {
+        log_line("vmx", "VMCLEAR or VMPTRLD failed vmcs=0x%lx result=%d", region.value, result);
+        return STATUS_INVALID;
+    }
+    log_line("vmx", "VMCLEAR, VMPTRLD vm=%u vmcs=0x%lx revision=0x%x", vcpu->vm->id, region.value,
+             *(const uint32_t *)vcpu->vmcs);
+    if (capabilities->ept_vpid & EPT_CAP_INVEPT_ALL) {
+        (void)!invept(INVEPT_ALL_CONTEXTS, 0);
+    }
+    if (capabilities->ept_vpid & VPID_CAP_ALL_CONTEXTS) {
+        (void)!invvpid(INVVPID_ALL_CONTEXTS, 0);
+    }
+    return STATUS_OK;
+}
+
+static enum status prepare(struct vcpu *vcpu, const struct vmx_capabilities *capabilities)
+{
+    char why[64];
+
+    if (setup_controls(vcpu, capabilities, why, sizeof(why)) != STATUS_OK) {
+        (void)vm_stop(vcpu, true, 0, "%s", why);
+        return STATUS_UNSUPPORTED;
+    }
+    relax_fixed_bits(vcpu);
+    log_controls(vcpu);
+    msr_bitmap_fill(vcpu, vcpu->vm->msr_bitmap);
+    if (load_vmcs(vcpu, capabilities) != STATUS_OK) {
+        (void)vm_stop(vcpu, true, 0, "no current VMCS");
+        return STATUS_INVALID;
+    }
+    setup_control_fields(vcpu);
+    setup_host_state(vcpu);
+    setup_guest_state(vcpu);
+    log_line("vmx", "VMCS filled vm=%u guest-rip=0x%lx guest-rsp=0x%lx guest-cr3=0x%lx host-rip=0x%lx "
+                    "host-rsp=0x%lx eptp=0x%lx",
+             vcpu->vm->id, vmread(VMCS_GUEST_RIP), vmread(VMCS_GUEST_RSP), vmread(VMCS_GUEST_CR3),
+             vmread(VMCS_HOST_RIP), vmread(VMCS_HOST_RSP), vcpu->ept_pointer);
+    return STATUS_OK;
+}
+
+static void log_memory(const struct vm *vm)
+{
+    uint64_t guest = 0;
+    uint64_t others;
+
+    for (unsigned i = 0; i < vm->range_count; i++) {
+        guest += vm->ranges[i].length;
+    }
+    others = (vm->pages_before - pages_free()) * PAGE_SIZE - guest;
+    log_line("memory", "taken vm=%u guest=%lu-KiB others=%lu-KiB ept-tables=%lu", vm->id, guest / KIB,
+             others / KIB, vm->ept.table.tables);
+}
+
+static void log_end(const struct vcpu *vcpu)
+{
+    const struct vm_end *end = &vcpu->vm->end;
+
+    log_line("vm", "end vm=%u vcpu=%u guest=%s why=\"%s\" exits=%lu code=%u", vcpu->vm->id, vcpu->id,
+             vcpu->vm->guest, end->why, vcpu->exits, end->code);
+}
+
+static void log_leaving(const struct vcpu *vcpu)
+{
+    log_line("vm", "left vm=%u, host state restored: GDTR, IDTR, DR0-DR3, DR6, DR7, CR2, CR8, XCR0, "
+                   "XSS, DEBUGCTL, SYSCALL and SYSENTER MSRs, KERNEL_GS_BASE, TSC_AUX, PAT, EFER",
+             vcpu->vm->id);
+}
+
+void vm_run(struct vm *vm, const struct vmx_operation *operation, const struct run_request *request)
+{
+    struct vcpu *vcpu = vcpu_create(vm, &operation->capabilities, request);
+
+    if (vcpu == NULL) {
+        vm->end = (struct vm_end){.ended = true, .failed = true, .why = "out of memory"};
+        log_line("vm", "end vm=%u vcpu=0 guest=%s why=\"%s\" exits=0 code=0", vm->id, vm->guest,
+                 vm->end.why);
+        return;
+    }
+    if (prepare(vcpu, &operation->capabilities) == STATUS_OK) {
+        log_memory(vm);
+        this_cpu()->tenant = vcpu;
+        host_state_save(&vcpu->host);
+        log_line("vm", "launch vm=%u vcpu=%u guest=%s by VMLAUNCH", vm->id, vcpu->id, vm->guest);
+        vm->waited = console_waited() + time_waited();
+        vm->first_entry = rdtsc();
+        vcpu_loop(vcpu);
+        host_state_restore(&vcpu->host);
+        this_cpu()->tenant = NULL;
+        (void)!vmclear(hpa_of(vcpu->vmcs)); /* nothing of it stays cached in the processor */
+        trace_drain(vcpu);
+        guest_text_flush(vcpu);
+        log_leaving(vcpu);
+    }
+    log_end(vcpu);
+    if (vcpu->exits != 0) {
+        statistics_log(vcpu);
+    }
+    vm->exits = vcpu->exits;
+    vcpu_destroy(vcpu);
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A VM from empty to gone: create, fill (the guest room's work), run, destroy. */
+#ifndef VMX_LAUNCH_H
+#define VMX_LAUNCH_H
+
+#include "vmx/vm.h"
+
+/* What a run of a VM is asked for. */
+struct run_request {
+    enum trace_mode trace;
+    uint64_t limit; /* exits; 0: none */
+};
+
+/*
+ * Makes an empty VM on the running processor, which is in VMX operation: EPT and bitmaps.
+ * STATUS_UNSUPPORTED: no EPT here, said in `why`; STATUS_NO_MEMORY.
+ */
+enum status vm_create(struct vm *vm, unsigned id, const char *guest,
+                      const struct vmx_operation *operation, char *why, size_t size) NODISCARD;
+
+/* Logs what guest-physical memory the VM has, range by range, and the EPT pointer. */
+void vm_log_map(const struct vm *vm);
+
+/*
+ * Launches the VM and runs it until it ends; vm->end tells how, and is logged, with the statistics.
+ * A failure before the first entry is an ending too. The processor's state is as before.
+ */
+void vm_run(struct vm *vm, const struct vmx_operation *operation,
+            const struct run_request *request);
+
+/* Gives back all memory of the VM, the guest's included. */
+void vm_destroy(struct vm *vm);
+
+#endif

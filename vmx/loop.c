@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The way of one exit: entry.asm, decode, a handler, and here what it answered is applied, counted
+ * and traced. Nothing prints, locks or allocates on this way; slow work waits behind the one
+ * attention word.
+ */
+#include "kernel/cpu.h"
+#include "vmx/attention.h"
+#include "vmx/entry_failure.h"
+#include "vmx/handlers.h"
+#include "vmx/inject.h"
+#include "vmx/run.h"
+#include "vmx/trace.h"
+
+_Static_assert(__builtin_offsetof(struct vcpu, frame) == 0, "entry.asm takes one for the other");
+_Static_assert(__builtin_offsetof(struct vcpu_frame, host_rsp) == 16 * 8, "FRAME_HOST_RSP");
+
+#define INTERRUPTIBILITY_STI    BIT(0)
+#define INTERRUPTIBILITY_MOV_SS BIT(1)
+#define PENDING_DEBUG_BS        BIT(14)
+#define DEBUGCTL_BTF            BIT(1)
+
+enum vmx_result vmx_run(struct vcpu *vcpu)
+{
+    enum vmx_result result = vmx_enter(&vcpu->frame, vcpu->launched);
+
+    if (__builtin_expect(result == VMX_SUCCEED, 1)) {
+        vcpu->launched = true;
+        exit_decode(vcpu);
+    }
+    return result;
+}
+
+/* SDM vol. 3C, "Advancing the Guest RIP": what the processor does when an instruction completes. */
+void vcpu_advance(struct vcpu *vcpu)
+{
+    uint64_t rip = vcpu->exit->rip;
+    uint64_t next = rip + vcpu->exit->length;
+    uint64_t blocking = vmread(VMCS_GUEST_INTERRUPTIBILITY);
+
+    if ((next ^ rip) >> 32 != 0 && !(vmread(VMCS_GUEST_CS_AR) & BIT(13))) {
+        next &= UINT32_MAX; /* outside 64-bit code, EIP wraps */
+    }
+    vmwrite(VMCS_GUEST_RIP, next);
+    if (blocking & (INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS)) {
+        vmwrite(VMCS_GUEST_INTERRUPTIBILITY,
+                blocking & ~(INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS));
+    }
+    if (vmread(VMCS_GUEST_RFLAGS) & RFLAGS_TF && !(vmread(VMCS_GUEST_DEBUGCTL) & DEBUGCTL_BTF)) {
+        vmwrite(VMCS_GUEST_PENDING_DEBUG, vmread(VMCS_GUEST_PENDING_DEBUG) | PENDING_DEBUG_BS);
+    }
+}
+
+/* Applies what the handler answered. */
+static void apply(struct vcpu *vcpu, enum action action)
+{
+    vcpu->exit->action = action;
+    if (action == ACTION_ADVANCE) {
+        vcpu_advance(vcpu);
+    } else if (action == ACTION_RESUME && vcpu->exit->vectoring & INTERRUPTION_VALID) {
+        reinject_vectored_event(vcpu);
+    }
+}
+
+/* The way of the exit itself: slow work behind the attention word is not part of it. */
+static void count_cost(struct vcpu *vcpu, uint64_t ticks)
+{
+    /* The last row stands for all reasons beyond the table. */
+    struct exit_statistics *row =
+        &vcpu->statistics[MIN(vcpu->exit->reason, (uint32_t)EXIT_REASONS)];
+
+    row->count++;
+    row->ticks += ticks;
+    if (ticks > row->most) {
+        row->most = ticks;
+    }
+    if (ticks < row->least) {
+        row->least = ticks;
+    }
+}
+
+void vcpu_loop(struct vcpu *vcpu)
+{
+    for (;;) {
+        enum vmx_result result = vmx_run(vcpu);
+        uint64_t start = rdtsc();
+        enum action action;
+
+        if (__builtin_expect(result != VMX_SUCCEED, 0)) {
+            entry_refused(vcpu, result);
+            return;
+        }
+        if (__builtin_expect(vcpu->exit->entry_failed, 0)) {
+            entry_failed(vcpu);
+            return;
+        }
+        action = exit_handle(vcpu);
+        apply(vcpu, action);
+        count_cost(vcpu, rdtsc() - start);
+        if (__builtin_expect(vcpu->exits >= vcpu->limit, 0)) {
+            vcpu->attention |= ATTENTION_LIMIT;
+        }
+        if (__builtin_expect(vcpu->attention != 0, 0)) {
+            attention_serve(vcpu);
+        }
+        if (__builtin_expect(vcpu->vm->end.ended, 0)) {
+            return;
+        }
+        trace_next(vcpu);
+    }
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* VMX operation: in and out again. SDM vol. 3C, "Enabling and Entering VMX Operation". */
+#ifndef VMX_OPERATION_H
+#define VMX_OPERATION_H
+
+#include "kernel/status.h"
+#include "vmx/capabilities.h"
+
+struct vmx_operation {
+    struct vmx_capabilities capabilities;
+    void *vmxon_region;
+    uint64_t cr0, cr4; /* as before */
+};
+
+/*
+ * Asks whether the running processor offers VT-x, switching it on in IA32_FEATURE_CONTROL where the
+ * firmware left that open. Logs the answer as a sentence, and copies it to `why`.
+ * STATUS_UNSUPPORTED: no VT-x here.
+ */
+enum status vmx_probe(char *why, size_t size) NODISCARD;
+
+/*
+ * Enters VMX operation on the running processor: CR0 and CR4 fixed bits, CR4.VMXE, a VMXON region,
+ * VMXON, each logged. STATUS_NO_MEMORY; STATUS_INVALID: the processor refused VMXON; in both cases
+ * all is as before.
+ */
+enum status vmx_enter_operation(struct vmx_operation *operation) NODISCARD;
+
+/* VMXOFF; CR0 and CR4 as before, the region given back. */
+void vmx_leave_operation(struct vmx_operation *operation);
+
+#endif

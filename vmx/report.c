@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "vmx/report.h"
+
+#include "kernel/cpu.h"
+#include "kernel/log.h"
+#include "vmx/vmcs.h"
+
+static void log_registers(const struct vcpu *vcpu)
+{
+    const uint64_t *gpr = vcpu->frame.gpr;
+
+    log_line("vm", "state rip=0x%lx rsp=0x%lx rflags=0x%lx", vmread(VMCS_GUEST_RIP),
+             vmread(VMCS_GUEST_RSP), vmread(VMCS_GUEST_RFLAGS));
+    log_line("vm", "state rax=0x%lx rcx=0x%lx rdx=0x%lx rbx=0x%lx rbp=0x%lx rsi=0x%lx rdi=0x%lx",
+             gpr[RAX], gpr[RCX], gpr[RDX], gpr[RBX], gpr[RBP], gpr[RSI], gpr[RDI]);
+    log_line("vm", "state r8=0x%lx r9=0x%lx r10=0x%lx r11=0x%lx", gpr[R8], gpr[R9], gpr[R10],
+             gpr[R11]);
+    log_line("vm", "state r12=0x%lx r13=0x%lx r14=0x%lx r15=0x%lx", gpr[R12], gpr[R13], gpr[R14],
+             gpr[R15]);
+    log_line("vm", "state cr0=0x%lx cr2=0x%lx cr3=0x%lx cr4=0x%lx cr0-shadow=0x%lx cr4-shadow=0x%lx",
+             vmread(VMCS_GUEST_CR0), read_cr2(), vmread(VMCS_GUEST_CR3), vmread(VMCS_GUEST_CR4),
+             vmread(VMCS_CR0_SHADOW), vmread(VMCS_CR4_SHADOW));
+}
+
+#define SEGMENT(name, symbol)                                                                      \
+    {name, &VMCS_GUEST_##symbol##_SELECTOR, &VMCS_GUEST_##symbol##_BASE,                           \
+     &VMCS_GUEST_##symbol##_LIMIT, &VMCS_GUEST_##symbol##_AR}
+
+static void log_segments(void)
+{
+    static const struct {
+        const char *name;
+        const struct vmcs_field *selector, *base, *limit, *rights;
+    } segments[] = {
+        SEGMENT("cs", CS), SEGMENT("ss", SS), SEGMENT("ds", DS),     SEGMENT("es", ES),
+        SEGMENT("fs", FS), SEGMENT("gs", GS), SEGMENT("ldtr", LDTR), SEGMENT("tr", TR),
+    };
+
+    for (unsigned i = 0; i < ARRAY_SIZE(segments); i++) {
+        log_line("vm", "state segment=%s selector=0x%lx base=0x%lx limit=0x%lx rights=0x%lx",
+                 segments[i].name, vmread(*segments[i].selector), vmread(*segments[i].base),
+                 vmread(*segments[i].limit), vmread(*segments[i].rights));
+    }
+    log_line("vm", "state gdtr=0x%lx gdtr-limit=0x%lx idtr=0x%lx idtr-limit=0x%lx",
+             vmread(VMCS_GUEST_GDTR_BASE), vmread(VMCS_GUEST_GDTR_LIMIT),
+             vmread(VMCS_GUEST_IDTR_BASE), vmread(VMCS_GUEST_IDTR_LIMIT));
+    log_line("vm", "state interruptibility=0x%lx activity=0x%lx pending-debug=0x%lx",
+             vmread(VMCS_GUEST_INTERRUPTIBILITY), vmread(VMCS_GUEST_ACTIVITY),
+             vmread(VMCS_GUEST_PENDING_DEBUG));
+}
+
+/* Where the processor's own walk of the EPT ended. */
+static void log_walk(const struct vcpu *vcpu)
+{
+    struct pt_walk walk = ept_walk(&vcpu->vm->ept, vcpu->exit->physical);
+
+    for (unsigned level = vcpu->vm->ept.format.levels; level >= walk.level; level--) {
+        static const char *const names[] = {"", "PTE", "PDE", "PDPTE", "PML4E", "PML5E"};
+        log_line("walk", "gpa=0x%lx level=%u entry=%s table=0x%lx value=0x%lx %s",
+                 vcpu->exit->physical.value, level, names[level], walk.table[level].value,
+                 walk.entry[level],
+                 level > walk.level ? "next=table" : walk.present ? "next=page" : "next=nothing");
+    }
+}
+
+void vcpu_report(const struct vcpu *vcpu)
+{
+    const struct vmx_exit *exit = vcpu->exit;
+
+    log_line("vm", "the exit that ends the VM, in full vm=%u vcpu=%u n=%lu reason=%s code=%u title=\"%s\"",
+             vcpu->vm->id, vcpu->id, exit->n, exit_reason_name(exit->reason), exit->reason,
+             exit_reason_title(exit->reason));
+    log_line("vm",
+             "exit fields qual=0x%lx gla=0x%lx gpa=0x%lx len=%lu intr=0x%lx intr-error=0x%lx "
+             "vectoring=0x%lx vectoring-error=0x%lx instruction=0x%lx",
+             vmread(VMCS_EXIT_QUALIFICATION), vmread(VMCS_GUEST_LINEAR_ADDRESS),
+             exit->reason == EXIT_EPT_VIOLATION || exit->reason == EXIT_EPT_MISCONFIGURATION
+                 ? vmread(VMCS_GUEST_PHYSICAL_ADDRESS)
+                 : 0,
+             vmread(VMCS_EXIT_INSTRUCTION_LENGTH), vmread(VMCS_EXIT_INTERRUPTION_INFO),
+             vmread(VMCS_EXIT_INTERRUPTION_ERROR_CODE), vmread(VMCS_IDT_VECTORING_INFO),
+             vmread(VMCS_IDT_VECTORING_ERROR_CODE), vmread(VMCS_EXIT_INSTRUCTION_INFO));
+    log_registers(vcpu);
+    log_segments();
+    if (exit->reason == EXIT_EPT_VIOLATION || exit->reason == EXIT_EPT_MISCONFIGURATION) {
+        log_walk(vcpu);
+    }
+}

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A virtual machine and its virtual CPU: all their state, and what a guest builder hangs on them.
+ */
+#ifndef VMX_VM_H
+#define VMX_VM_H
+
+#include "ept/ept.h"
+#include "kernel/cpu.h"
+#include "kernel/options.h"
+#include "kernel/status.h"
+#include "kernel/types.h"
+#include "vmx/controls.h"
+#include "vmx/exit.h"
+#include "vmx/operation.h"
+
+/* In hardware order: a register number in a qualification or an opcode is an index. */
+enum gpr { RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI, R8, R9, R10, R11, R12, R13, R14, R15, GPRS };
+
+/* What entry.asm knows by offset: it saves the guest's registers straight into here. */
+struct vcpu_frame {
+    uint64_t gpr[GPRS]; /* [RSP] is not kept here but in the VMCS */
+    uint64_t host_rsp;  /* while the guest runs: the stack that vmx_enter() returns on */
+};
+
+/* State that a VM exit does not restore: host_state.c. */
+struct host_state {
+    uint64_t dr[4], dr6, dr7, cr2, cr8;
+    uint64_t xcr0, xss, debugctl;
+    uint64_t star, lstar, cstar, fmask, kernel_gs_base, tsc_aux;
+    uint64_t sysenter_cs, sysenter_esp, sysenter_eip, pat, efer;
+    struct descriptor_table gdtr, idtr;
+    bool has_xsave, has_xss, has_tscp;
+};
+
+#define VM_MAX_RANGES 8
+#define TRACE_RECORDS 256 /* a power of two */
+#define GUEST_LINE    120 /* bytes of a guest's text in one record */
+
+/* One run of guest-physical memory and the host-physical memory behind it. */
+struct guest_range {
+    gpa_t gpa;
+    hpa_t hpa;
+    uint64_t length; /* bytes, whole pages */
+};
+
+/* Slow work that waits for a virtual CPU: bits of its attention word. */
+enum attention {
+    ATTENTION_TRACE = 1,    /* print the newest exit: set for good with trace=live */
+    ATTENTION_TEXT = 2,     /* print the guest's line */
+    ATTENTION_LIMIT = 4,    /* limit= has been reached */
+    ATTENTION_POPULATE = 8, /* put memory where the newest exit, an EPT violation, found none */
+};
+
+struct exit_statistics {
+    uint64_t count;
+    uint64_t ticks, least, most; /* TSC ticks from the exit to the next entry */
+};
+
+/* How a VM ended. */
+struct vm_end {
+    bool ended, failed;
+    unsigned code;
+    char why[64];
+};
+
+struct vcpu {
+    struct vcpu_frame frame; /* first: entry.asm */
+    struct vm *vm;
+    unsigned id;
+    bool launched;
+    uint32_t attention;
+    struct vmx_exit *exit; /* the newest: a slot of the ring */
+    uint64_t exits, limit; /* limit UINT64_MAX: none */
+
+    struct controls controls;
+    uint64_t cr0_fixed0, cr0_fixed1, cr4_fixed0, cr4_fixed1;
+    uint64_t ept_pointer;
+    uint16_t vpid;
+    void *vmcs;
+    uint32_t timer; /* VMX-preemption timer value, where the control is on */
+
+
+    char line[GUEST_LINE];
+    unsigned line_length;
+    char printed[GUEST_LINE]; /* a whole line that waits to be logged */
+    unsigned printed_length;
+
+    struct host_state host;
+    struct exit_statistics statistics[EXIT_REASONS + 1];
+    struct vmx_exit ring[TRACE_RECORDS];
+    uint64_t ring_printed; /* n of the newest exit that has been printed */
+    enum trace_mode trace;
+};
+
+/* What the guest room decides. Each may be NULL: the default that the comment tells. */
+struct vm_hooks {
+    /* HLT. Default: stops the VM. */
+    enum action (*hlt)(struct vcpu *vcpu);
+    /* A port access of 1, 2 or 4 bytes: true if it was the hook's. `*action` is preset to ADVANCE. */
+    bool (*port_out)(struct vcpu *vcpu, uint16_t port, unsigned size, uint32_t value,
+                     enum action *action);
+    bool (*port_in)(struct vcpu *vcpu, uint16_t port, unsigned size, uint32_t *value);
+    /* A triple fault. Default: stops the VM as failed. */
+    enum action (*triple_fault)(struct vcpu *vcpu);
+};
+
+/* The registers that a guest starts with; everything else is as after the builder's defaults. */
+struct guest_start {
+    gva_t rip, rsp;
+    uint64_t cr3;
+    uint64_t rdi;
+    uint64_t gdt_base, tss_base;
+    uint16_t gdt_limit;
+};
+
+struct vm {
+    unsigned id;
+    const char *guest; /* its name in the log */
+    const struct vm_hooks *hooks;
+    void *guest_data; /* the hooks' own */
+    struct guest_range ranges[VM_MAX_RANGES];
+    unsigned range_count;
+    gpa_t lazy_gpa; /* memory that appears when it is first touched; length 0: none */
+    uint64_t lazy_length;
+    struct controls extra; /* controls beyond what every guest needs */
+    struct guest_start start;
+    struct ept ept;
+    struct ept_abilities ept_abilities;
+    void *msr_bitmap, *io_bitmap; /* one page, two pages */
+    struct vm_end end;
+    struct vcpu *vcpu;    /* while it runs */
+    uint64_t exits;       /* afterwards: how many there were, */
+    uint64_t first_entry; /* and the TSC before the first entry; 0: there was none; */
+    uint64_t waited;      /* TSC ticks that were waits for devices until then */
+    uint64_t pages_before; /* free pages before anything was taken for it */
+};
+
+/*
+ * The pointer through which `length` bytes at `gpa` are reached, or NULL if they do not all lie in
+ * one range of the guest's memory. The only way to guest memory.
+ */
+void *guest_access(const struct vm *vm, gpa_t gpa, uint64_t length);
+
+/* Adds memory to the VM and maps it read, write, execute, write-back. STATUS_NO_MEMORY. */
+enum status vm_add_memory(struct vm *vm, gpa_t gpa, hpa_t hpa, uint64_t length) NODISCARD;
+
+/*
+ * Ends the VM, for a reason that its end record repeats (at most 63 characters; the first call
+ * counts), and answers ACTION_STOP for handlers to pass on. A guest's fault ends here, never in a
+ * panic.
+ */
+enum action vm_stop(struct vcpu *vcpu, bool failed, unsigned code, const char *format, ...)
+    PRINTF_LIKE(4, 5);
+
+#endif
