@@ -32,8 +32,7 @@ static const void *boot_memory_at(const struct physical_reader *reader, hpa_t ad
                                   uint64_t length)
 {
     (void)reader;
-    if (address.value < PAGE_SIZE || address.value >= 4 * GIB ||
-        length > 4 * GIB - address.value) {
+    if (address.value < PAGE_SIZE || address.value >= 4 * GIB || length > 4 * GIB - address.value) {
         return NULL;
     }
     return pointer_to(address);
@@ -68,8 +67,7 @@ static void log_complaint(void *context, const char *word, const char *sentence)
 static void start_console(uint32_t magic, uint32_t info)
 {
     struct multiboot_error error;
-    enum status described =
-        multiboot_parse(magic, HPA(info), &boot_memory, &boot.machine, &error);
+    enum status described = multiboot_parse(magic, HPA(info), &boot_memory, &boot.machine, &error);
     enum status timed;
     unsigned consoles;
 

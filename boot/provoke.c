@@ -69,8 +69,8 @@ void provoke(const char *name)
         const char *name;
         void (*raise)(void);
     } faults[] = {
-        {"divide", divide_by_zero}, {"ud", undefined_instruction}, {"gp", general_protection},
-        {"page", null_page},        {"text", write_text},          {"data", execute_data},
+        {"divide", divide_by_zero},   {"ud", undefined_instruction}, {"gp", general_protection},
+        {"page", null_page},          {"text", write_text},          {"data", execute_data},
         {"stack-guard", stack_guard}, {"free-twice", free_twice},
     };
 

@@ -91,8 +91,8 @@ static void run_vm(unsigned id, const struct guest *guest, const struct boot_mod
 
     if (status == STATUS_OK) {
         vm.guest_data = &halts;
-        status = guest_build(&vm, guest, module, id == 0 ? boot->options.memory : 0, why,
-                             sizeof(why));
+        status =
+            guest_build(&vm, guest, module, id == 0 ? boot->options.memory : 0, why, sizeof(why));
     }
     if (status != STATUS_OK) {
         log_line("vm", "end vm=%u vcpu=0 guest=%s why=\"%s\" exits=0 code=0", id, guest->name, why);

@@ -29,14 +29,9 @@ static const char *subject_text(uint64_t qualification)
 static const char *allowed_text(uint64_t qualification)
 {
     static const char *const texts[8] = {
-        "nothing is mapped there",
-        "allowed is read",
-        "allowed is write",
-        "allowed are read and write",
-        "allowed is fetch",
-        "allowed are read and fetch",
-        "allowed are write and fetch",
-        "everything is allowed",
+        "nothing is mapped there",     "allowed is read",       "allowed is write",
+        "allowed are read and write",  "allowed is fetch",      "allowed are read and fetch",
+        "allowed are write and fetch", "everything is allowed",
     };
 
     return texts[FIELD_GET(BITS(5, 3), qualification)];

@@ -5,15 +5,15 @@
 
 #include "kernel/types.h"
 
-#define EPT_VIOLATION_READ         BIT(0)
-#define EPT_VIOLATION_WRITE        BIT(1)
-#define EPT_VIOLATION_FETCH        BIT(2)
-#define EPT_VIOLATION_READABLE     BIT(3)
-#define EPT_VIOLATION_WRITABLE     BIT(4)
-#define EPT_VIOLATION_EXECUTABLE   BIT(5)
-#define EPT_VIOLATION_LINEAR       BIT(7) /* the guest-linear address is valid */
-#define EPT_VIOLATION_TRANSLATION  BIT(8) /* of that address itself, not of a paging structure */
-#define EPT_VIOLATION_NMI_UNBLOCK  BIT(12)
+#define EPT_VIOLATION_READ        BIT(0)
+#define EPT_VIOLATION_WRITE       BIT(1)
+#define EPT_VIOLATION_FETCH       BIT(2)
+#define EPT_VIOLATION_READABLE    BIT(3)
+#define EPT_VIOLATION_WRITABLE    BIT(4)
+#define EPT_VIOLATION_EXECUTABLE  BIT(5)
+#define EPT_VIOLATION_LINEAR      BIT(7) /* the guest-linear address is valid */
+#define EPT_VIOLATION_TRANSLATION BIT(8) /* of that address itself, not of a paging structure */
+#define EPT_VIOLATION_NMI_UNBLOCK BIT(12)
 
 /*
  * Writes what was tried, on what, and what the entries allow: "write by data access, nothing is

@@ -17,7 +17,8 @@
 #define FLAT_STACK  0xFFFF8
 #define FLAT_IMAGE  0x100000
 
-#define CHUNK (2 * MIB) /* the least that memory is taken in, so that EPT maps it in large pages */
+#define CHUNK (2 * MIB) /* the least that memory is taken in, so that EPT maps it in large pages   \
+                         */
 
 static enum status refuse(const struct vm *vm, char *why, size_t size, const char *sentence)
 {
@@ -41,9 +42,10 @@ static enum status check(const struct vm *vm, uint64_t image_bytes, uint64_t mem
         return refuse(vm, why, size, "the guest image is empty");
     }
     if (image_bytes > memory - FLAT_IMAGE) {
-        format_text(sentence, sizeof(sentence),
-                    "the guest image does not fit: %lu bytes at 0x100000, memory=%lu-KiB leaves %lu",
-                    image_bytes, memory / KIB, memory - FLAT_IMAGE);
+        format_text(
+            sentence, sizeof(sentence),
+            "the guest image does not fit: %lu bytes at 0x100000, memory=%lu-KiB leaves %lu",
+            image_bytes, memory / KIB, memory - FLAT_IMAGE);
         return refuse(vm, why, size, sentence);
     }
     return STATUS_OK;
@@ -92,8 +94,8 @@ enum status guest_build_flat(struct vm *vm, const struct guest *guest, const voi
         return STATUS_INVALID;
     }
     if (add_memory(vm, memory) != STATUS_OK) {
-        log_line("guest", "vm=%u guest=%s: too little memory for memory=%lu-KiB free=%lu-KiB", vm->id,
-                 vm->guest, memory / KIB, pages_free() * (PAGE_SIZE / KIB));
+        log_line("guest", "vm=%u guest=%s: too little memory for memory=%lu-KiB free=%lu-KiB",
+                 vm->id, vm->guest, memory / KIB, pages_free() * (PAGE_SIZE / KIB));
         string_copy(why, size, "too little memory");
         return STATUS_NO_MEMORY;
     }

@@ -12,11 +12,11 @@
 
 struct guest {
     const char *name;
-    const char *describe;        /* half a sentence for lists */
+    const char *describe;          /* half a sentence for lists */
     const char *image, *image_end; /* a flat image; NULL for hlt, which is built page by page */
-    uint64_t memory;             /* bytes, where memory= says nothing */
-    uint64_t lazy;               /* bytes behind its memory that appear on first touch */
-    struct controls extra;       /* controls that it wants to see working */
+    uint64_t memory;               /* bytes, where memory= says nothing */
+    uint64_t lazy;                 /* bytes behind its memory that appear on first touch */
+    struct controls extra;         /* controls that it wants to see working */
     const struct vm_hooks *hooks;
 };
 
@@ -30,10 +30,10 @@ extern const struct guest guest_module;
 void guest_log_names(void);
 
 /*
- * Gives `vm` memory and fills it: what `guest` says, with the image of `module` if that is not NULL.
- * `memory` in bytes, 0 for the guest's own. Logs what it did; on a failure logs the sentence, and
- * gives its short form in `why`. STATUS_INVALID: an image that is empty or does not fit, a memory
- * size that cannot be; STATUS_NO_MEMORY.
+ * Gives `vm` memory and fills it: what `guest` says, with the image of `module` if that is not
+ * NULL. `memory` in bytes, 0 for the guest's own. Logs what it did; on a failure logs the sentence,
+ * and gives its short form in `why`. STATUS_INVALID: an image that is empty or does not fit, a
+ * memory size that cannot be; STATUS_NO_MEMORY.
  */
 enum status guest_build(struct vm *vm, const struct guest *guest, const struct boot_module *module,
                         uint64_t memory, char *why, size_t size) NODISCARD;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Paging structures and GDT of a guest that starts in 64-bit mode, written through guest_access(). */
+/* Paging structures and GDT of a guest that starts in 64-bit mode, written through guest_access().
+ */
 #include "guest/guest.h"
 #include "kernel/string.h"
 

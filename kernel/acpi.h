@@ -21,18 +21,18 @@ struct acpi_processor {
 
 /* A register as the Generic Address Structure or a plain port in the FADT names it. */
 struct acpi_register {
-    uint8_t space; /* 0 system memory, 1 system I/O, 2 PCI configuration */
-    uint8_t width; /* bits */
+    uint8_t space;    /* 0 system memory, 1 system I/O, 2 PCI configuration */
+    uint8_t width;    /* bits */
     uint64_t address; /* 0: there is none */
 };
 
 struct acpi {
-    unsigned revision;     /* of the RSDP */
-    char oem[7];           /* OEM identifier, printable, without trailing spaces */
-    hpa_t root;            /* RSDT or XSDT */
+    unsigned revision; /* of the RSDP */
+    char oem[7];       /* OEM identifier, printable, without trailing spaces */
+    hpa_t root;        /* RSDT or XSDT */
     bool root_is_xsdt;
-    unsigned table_count;  /* entries in the root table */
-    unsigned bad_tables;   /* unreadable, or with a wrong checksum: skipped */
+    unsigned table_count; /* entries in the root table */
+    unsigned bad_tables;  /* unreadable, or with a wrong checksum: skipped */
 
     bool fadt_found;
     unsigned fadt_revision;
@@ -40,9 +40,9 @@ struct acpi {
     uint8_t acpi_enable;  /* value for smi_command */
     struct acpi_register pm1a_control, pm1b_control, pm_timer, reset;
     uint8_t reset_value;
-    bool pm_timer_32bit;  /* else 24 bits count */
-    bool reset_supported; /* FADT flag RESET_REG_SUP */
-    bool s5_found;        /* _S5_ was found in the DSDT */
+    bool pm_timer_32bit;          /* else 24 bits count */
+    bool reset_supported;         /* FADT flag RESET_REG_SUP */
+    bool s5_found;                /* _S5_ was found in the DSDT */
     uint8_t s5_type_a, s5_type_b; /* SLP_TYPa, SLP_TYPb */
 
     bool madt_found;
@@ -59,8 +59,8 @@ struct acpi_error {
 /*
  * Fills `acpi`. The RSDP is the machine's copy where Multiboot 2 brought one, else it is searched
  * on 16-byte boundaries in the first KiB at `ebda` (host-physical; 0 where the BIOS names no
- * extended data area) and in E0000H–FFFFFH. Checksums of RSDP, root and every table that is used are
- * checked. STATUS_NOT_FOUND: no RSDP; STATUS_INVALID: an RSDP or root table that breaks its own
+ * extended data area) and in E0000H–FFFFFH. Checksums of RSDP, root and every table that is used
+ * are checked. STATUS_NOT_FOUND: no RSDP; STATUS_INVALID: an RSDP or root table that breaks its own
  * rules; both with a sentence. A single broken table is counted in bad_tables and skipped: the
  * machine still boots.
  */

@@ -49,8 +49,7 @@ static unsigned ist_of(unsigned vector)
 static void idt_fill(void)
 {
     for (unsigned vector = 0; vector < ARRAY_SIZE(idt); vector++) {
-        idt[vector] =
-            make_gate((uint64_t)exception_stubs + vector * STUB_BYTES, ist_of(vector));
+        idt[vector] = make_gate((uint64_t)exception_stubs + vector * STUB_BYTES, ist_of(vector));
     }
 }
 
@@ -65,7 +64,8 @@ void descriptors_load(struct percpu *cpu)
     cpu->tss.io_map_base = sizeof(cpu->tss); /* no I/O permission bit map */
     cpu->gdt.entries[1] = DESCRIPTOR_CODE;
     cpu->gdt.entries[2] = DESCRIPTOR_DATA;
-    cpu->gdt.entries[3] = DESCRIPTOR_TSS | limit | (tss & 0xFFFFFF) << 16 | (tss >> 24 & 0xFF) << 56;
+    cpu->gdt.entries[3] =
+        DESCRIPTOR_TSS | limit | (tss & 0xFFFFFF) << 16 | (tss >> 24 & 0xFF) << 56;
     cpu->gdt.entries[4] = tss >> 32;
 
     write_gdtr((struct descriptor_table){sizeof(cpu->gdt) - 1, (uint64_t)&cpu->gdt});

@@ -49,8 +49,8 @@ struct machine {
     struct boot_module modules[MACHINE_MAX_MODULES];
     unsigned module_count;
     struct framebuffer framebuffer;
-    uint8_t rsdp[36];      /* a copy of the ACPI RSDP, from Multiboot 2 */
-    unsigned rsdp_length;  /* bytes of it: 0 where none came, 20 (revision 0) or 36 */
+    uint8_t rsdp[36];     /* a copy of the ACPI RSDP, from Multiboot 2 */
+    unsigned rsdp_length; /* bytes of it: 0 where none came, 20 (revision 0) or 36 */
 };
 
 #endif

@@ -15,8 +15,7 @@ static unsigned module_holes(const struct machine *machine, struct page_hole *ho
     unsigned count = 0;
 
     for (unsigned i = 0; i < machine->module_count; i++) {
-        holes[count++] =
-            (struct page_hole){machine->modules[i].base, machine->modules[i].length};
+        holes[count++] = (struct page_hole){machine->modules[i].base, machine->modules[i].length};
     }
     return count;
 }
@@ -63,8 +62,10 @@ enum status memory_init(const struct machine *machine)
     holes[hole_count++] = (struct page_hole){image_physical(), image_length()};
     if (pages_init(&machine_pages, machine->ranges, machine->range_count, holes, hole_count,
                    pointer_to) != STATUS_OK) {
-        log_line("memory", "too little memory: no range can hold the allocator's bookkeeping "
-                           "usable=%lu-KiB", usable_kib(machine));
+        log_line("memory",
+                 "too little memory: no range can hold the allocator's bookkeeping "
+                 "usable=%lu-KiB",
+                 usable_kib(machine));
         return STATUS_NO_MEMORY;
     }
     log_line("memory", "usable=%lu-KiB ranges=%u zones=%u free-pages=%lu bookkeeping-pages=%lu",

@@ -136,7 +136,8 @@ static enum option_verdict parse_console(const char *value, struct options *opti
 
 static enum option_verdict parse_provoke(const char *value, struct options *options)
 {
-    static const char *const faults[] = {"divide", "ud", "gp", "page", "text", "data", "stack-guard", "free-twice"};
+    static const char *const faults[] = {"divide", "ud",   "gp",          "page",
+                                         "text",   "data", "stack-guard", "free-twice"};
     unsigned fault;
 
     if (!option_choice(value, faults, ARRAY_SIZE(faults), &fault)) {

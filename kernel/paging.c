@@ -112,12 +112,12 @@ static enum status map_devices(const struct acpi *acpi, uint64_t data)
     return status;
 }
 
-/* A section of the image at its linked address; and, where it is read-only, so its other mapping. */
+/* A section of the image at its linked address; and, where it is read-only, so its other mapping.
+ */
 static enum status map_section(const char *start, const char *end, uint64_t attributes)
 {
     uint64_t length = (uint64_t)(end - start);
-    enum status status =
-        pt_map(&paging.table, (uint64_t)start, hpa_of(start), length, attributes);
+    enum status status = pt_map(&paging.table, (uint64_t)start, hpa_of(start), length, attributes);
 
     if (status == STATUS_OK && !(attributes & PTE_RW)) {
         status = map_identity(hpa_of(start), length, attributes | paging.no_execute);

@@ -92,8 +92,8 @@ static void log_registers(const struct exception_frame *f)
     log_line("panic", "rbp=0x%lx rsi=0x%lx rdi=0x%lx r8=0x%lx", f->rbp, f->rsi, f->rdi, f->r8);
     log_line("panic", "r9=0x%lx r10=0x%lx r11=0x%lx r12=0x%lx", f->r9, f->r10, f->r11, f->r12);
     log_line("panic", "r13=0x%lx r14=0x%lx r15=0x%lx", f->r13, f->r14, f->r15);
-    log_line("panic", "cr0=0x%lx cr2=0x%lx cr3=0x%lx cr4=0x%lx", read_cr0(), read_cr2(),
-             read_cr3(), read_cr4());
+    log_line("panic", "cr0=0x%lx cr2=0x%lx cr3=0x%lx cr4=0x%lx", read_cr0(), read_cr2(), read_cr3(),
+             read_cr4());
 }
 
 /* A panic within a panic: the words that are certain, and the end. */

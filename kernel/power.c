@@ -19,7 +19,7 @@
 #define RESET_CONTROL 0xCF9
 #define RESET_FULL    0x06
 
-#define ENABLE_POLLS 300  /* of a millisecond */
+#define ENABLE_POLLS 300 /* of a millisecond */
 #define OFF_WAIT_US  2000000
 
 static struct {

@@ -47,16 +47,16 @@ typedef struct gva {
 #define FIELD_GET(mask, value) (((value) & (mask)) >> __builtin_ctzll(mask))
 #define FIELD_PUT(mask, value) (((uint64_t)(value) << __builtin_ctzll(mask)) & (mask))
 
-#define ALIGN_DOWN(value, alignment) ((value) & ~((uint64_t)(alignment) - 1))
-#define ALIGN_UP(value, alignment)   ALIGN_DOWN((value) + (alignment) - 1, alignment)
-#define IS_ALIGNED(value, alignment) (((value) & ((uint64_t)(alignment) - 1)) == 0)
+#define ALIGN_DOWN(value, alignment) ((value) & ~((uint64_t)(alignment)-1))
+#define ALIGN_UP(value, alignment)   ALIGN_DOWN((value) + (alignment)-1, alignment)
+#define IS_ALIGNED(value, alignment) (((value) & ((uint64_t)(alignment)-1)) == 0)
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 #define MIN(a, b)     ((a) < (b) ? (a) : (b))
 #define MAX(a, b)     ((a) > (b) ? (a) : (b))
 
-#define PRINTF_LIKE(text, first)   __attribute__((__format__(__printf__, text, first)))
-#define NODISCARD                  __attribute__((warn_unused_result))
-#define PACKED                     __attribute__((packed))
+#define PRINTF_LIKE(text, first) __attribute__((__format__(__printf__, text, first)))
+#define NODISCARD                __attribute__((warn_unused_result))
+#define PACKED                   __attribute__((packed))
 
 #endif

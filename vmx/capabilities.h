@@ -25,27 +25,27 @@
 #define MSR_IA32_VMX_TRUE_EXIT_CTLS      0x48F
 #define MSR_IA32_VMX_TRUE_ENTRY_CTLS     0x490
 
-#define VMX_BASIC_REVISION     BITS(30, 0)
-#define VMX_BASIC_REGION_SIZE  BITS(44, 32)
-#define VMX_BASIC_32BIT        BIT(48) /* structures must lie below 4 GiB */
-#define VMX_BASIC_MEMORY_TYPE  BITS(53, 50)
-#define VMX_BASIC_IO_INFO      BIT(54) /* INS and OUTS exits have instruction information */
-#define VMX_BASIC_TRUE         BIT(55)
-#define VMX_MISC_TIMER_RATE    BITS(4, 0) /* the preemption timer counts TSC >> this */
-#define VMX_MISC_CR3_TARGETS   BITS(24, 16)
+#define VMX_BASIC_REVISION    BITS(30, 0)
+#define VMX_BASIC_REGION_SIZE BITS(44, 32)
+#define VMX_BASIC_32BIT       BIT(48) /* structures must lie below 4 GiB */
+#define VMX_BASIC_MEMORY_TYPE BITS(53, 50)
+#define VMX_BASIC_IO_INFO     BIT(54) /* INS and OUTS exits have instruction information */
+#define VMX_BASIC_TRUE        BIT(55)
+#define VMX_MISC_TIMER_RATE   BITS(4, 0) /* the preemption timer counts TSC >> this */
+#define VMX_MISC_CR3_TARGETS  BITS(24, 16)
 
-#define EPT_CAP_WALK_4           BIT(6)
-#define EPT_CAP_MEMORY_UC        BIT(8)
-#define EPT_CAP_MEMORY_WB        BIT(14)
-#define EPT_CAP_2M               BIT(16)
-#define EPT_CAP_1G               BIT(17)
-#define EPT_CAP_INVEPT           BIT(20)
-#define EPT_CAP_AD               BIT(21)
-#define EPT_CAP_INVEPT_SINGLE    BIT(25)
-#define EPT_CAP_INVEPT_ALL       BIT(26)
-#define VPID_CAP_INVVPID         BIT(32)
-#define VPID_CAP_SINGLE_CONTEXT  BIT(41)
-#define VPID_CAP_ALL_CONTEXTS    BIT(42)
+#define EPT_CAP_WALK_4          BIT(6)
+#define EPT_CAP_MEMORY_UC       BIT(8)
+#define EPT_CAP_MEMORY_WB       BIT(14)
+#define EPT_CAP_2M              BIT(16)
+#define EPT_CAP_1G              BIT(17)
+#define EPT_CAP_INVEPT          BIT(20)
+#define EPT_CAP_AD              BIT(21)
+#define EPT_CAP_INVEPT_SINGLE   BIT(25)
+#define EPT_CAP_INVEPT_ALL      BIT(26)
+#define VPID_CAP_INVVPID        BIT(32)
+#define VPID_CAP_SINGLE_CONTEXT BIT(41)
+#define VPID_CAP_ALL_CONTEXTS   BIT(42)
 
 struct vmx_capabilities {
     uint64_t basic, misc;

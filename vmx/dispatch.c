@@ -88,7 +88,8 @@ static enum action handle_hidden(struct vcpu *vcpu)
     return inject_ud();
 }
 
-/* The processor checks the value: what it refuses, it refuses the guest too. SDM vol. 2D, "XSETBV". */
+/* The processor checks the value: what it refuses, it refuses the guest too. SDM vol. 2D, "XSETBV".
+ */
 static enum action handle_xsetbv(struct vcpu *vcpu)
 {
     uint64_t value = (vcpu->frame.gpr[RAX] & UINT32_MAX) | vcpu->frame.gpr[RDX] << 32;
@@ -104,8 +105,7 @@ static enum action handle_ept_violation(struct vcpu *vcpu)
     const struct vm *vm = vcpu->vm;
     uint64_t gpa = vcpu->exit->physical.value;
 
-    if (gpa - vm->lazy_gpa.value < vm->lazy_length &&
-        !(vcpu->exit->qualification & BITS(5, 3))) {
+    if (gpa - vm->lazy_gpa.value < vm->lazy_length && !(vcpu->exit->qualification & BITS(5, 3))) {
         vcpu->attention |= ATTENTION_POPULATE;
         return ACTION_RESUME;
     }

@@ -78,14 +78,14 @@ static void task_switch_text(uint64_t qualification, char *text, size_t size)
 static void interruption_text(uint32_t information, char *text, size_t size)
 {
     static const char *const types[8] = {
-        "external interrupt", "reserved type", "NMI", "hardware exception",
-        "software interrupt", "privileged software exception", "software exception", "other event",
+        "external interrupt", "reserved type",      "NMI",
+        "hardware exception", "software interrupt", "privileged software exception",
+        "software exception", "other event",
     };
     unsigned vector = (unsigned)FIELD_GET(INTERRUPTION_VECTOR, information);
 
-    format_text(text, size, "%s, vector 0x%x %s",
-                types[FIELD_GET(INTERRUPTION_TYPE, information)], vector,
-                vector < 32 ? vector_name(vector) : "");
+    format_text(text, size, "%s, vector 0x%x %s", types[FIELD_GET(INTERRUPTION_TYPE, information)],
+                vector, vector < 32 ? vector_name(vector) : "");
 }
 
 void exit_text(const struct vmx_exit *exit, char *text, size_t size)

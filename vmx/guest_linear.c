@@ -60,14 +60,13 @@ enum status guest_translate(const struct vcpu *vcpu, gva_t gva, bool write, gpa_
     if (!(mode.efer & EFER_LMA) || mode.cr4 & CR4_LA57) {
         return STATUS_UNSUPPORTED;
     }
-    walk = pt_walk(&format, &tables.memory, HPA(vmread(VMCS_GUEST_CR3) & format.address),
-                   gva.value);
+    walk =
+        pt_walk(&format, &tables.memory, HPA(vmread(VMCS_GUEST_CR3) & format.address), gva.value);
     if (!walk.readable) {
         return STATUS_UNSUPPORTED;
     }
     *error_code = (uint32_t)((walk.present ? PF_PRESENT : 0) | (write ? PF_WRITE : 0));
-    if (!walk.present ||
-        (write && mode.cr0 & CR0_WP && !writable(&walk, format.levels))) {
+    if (!walk.present || (write && mode.cr0 & CR0_WP && !writable(&walk, format.levels))) {
         return STATUS_FAULT;
     }
     *gpa = GPA(walk.target.value);

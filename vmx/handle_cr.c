@@ -174,7 +174,8 @@ enum action handle_control_register(struct vcpu *vcpu)
     case CR_LMSW: /* sets PE, MP, EM and TS; it cannot clear PE */
     default:
         cr0 = guest_cr0_read();
-        return write_guest_cr0(vcpu, (cr0 & ~(CR0_MP | CR0_EM | CR0_TS)) |
-                                         (access.lmsw_source & (CR0_PE | CR0_MP | CR0_EM | CR0_TS)));
+        return write_guest_cr0(vcpu,
+                               (cr0 & ~(CR0_MP | CR0_EM | CR0_TS)) |
+                                   (access.lmsw_source & (CR0_PE | CR0_MP | CR0_EM | CR0_TS)));
     }
 }

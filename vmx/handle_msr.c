@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * RDMSR and WRMSR. The MSRs that belong to the guest alone it reaches without an exit; a few more are
- * emulated; all others it does not have: #GP(0), as on a processor without them.
- * SDM vol. 3C, "MSR-Bitmap Address"; vol. 4.
+ * RDMSR and WRMSR. The MSRs that belong to the guest alone it reaches without an exit; a few more
+ * are emulated; all others it does not have: #GP(0), as on a processor without them. SDM vol. 3C,
+ * "MSR-Bitmap Address"; vol. 4.
  */
 #include "kernel/cpu.h"
 #include "kernel/string.h"
@@ -13,19 +13,20 @@
 
 /* Restored by hardware (VMCS) or on leaving the VM (host_state.c), so the guest may have them. */
 static const uint32_t passed_through[] = {
-    MSR_IA32_SYSENTER_CS, MSR_IA32_SYSENTER_ESP, MSR_IA32_SYSENTER_EIP, MSR_IA32_STAR,
-    MSR_IA32_LSTAR,       MSR_IA32_CSTAR,        MSR_IA32_FMASK,        MSR_IA32_FS_BASE,
+    MSR_IA32_SYSENTER_CS, MSR_IA32_SYSENTER_ESP,   MSR_IA32_SYSENTER_EIP, MSR_IA32_STAR,
+    MSR_IA32_LSTAR,       MSR_IA32_CSTAR,          MSR_IA32_FMASK,        MSR_IA32_FS_BASE,
     MSR_IA32_GS_BASE,     MSR_IA32_KERNEL_GS_BASE, MSR_IA32_TSC_AUX,
 };
 
-#define HIGH_MSRS     UINT32_C(0xC0000000)
-#define MSRS_A_RANGE  0x2000
-#define BITMAP_HIGH   1024 /* byte offsets in the page: read low, read high, write low, write high */
+#define HIGH_MSRS    UINT32_C(0xC0000000)
+#define MSRS_A_RANGE 0x2000
+#define BITMAP_HIGH  1024 /* byte offsets in the page: read low, read high, write low, write high  \
+                           */
 #define BITMAP_WRITES 2048
 
 static void clear_bit(uint8_t *bitmap, uint32_t bit)
 {
-    bitmap[bit / 8] &= (uint8_t)~(1U << bit % 8);
+    bitmap[bit / 8] &= (uint8_t) ~(1U << bit % 8);
 }
 
 static void allow(uint8_t *bitmap, uint32_t msr, bool write)

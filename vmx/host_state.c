@@ -8,8 +8,8 @@
 static void find_features(struct host_state *host)
 {
     host->has_xsave = read_cr4() & CR4_OSXSAVE;
-    host->has_xss = host->has_xsave && cpuid(0, 0).eax >= 0xD &&
-                    cpuid(0xD, 1).eax & CPUID_XSTATE_XSAVES;
+    host->has_xss =
+        host->has_xsave && cpuid(0, 0).eax >= 0xD && cpuid(0xD, 1).eax & CPUID_XSTATE_XSAVES;
     host->has_tscp = cpuid(0x80000001, 0).edx & CPUID_80000001_EDX_TSCP;
 }
 

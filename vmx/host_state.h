@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The processor's state that neither VM entry nor VM exit keeps apart: saved before the first entry,
- * put back when the VM is left, so that a guest leaves nothing behind.
- * SDM vol. 3C, "Loading Host State".
+ * The processor's state that neither VM entry nor VM exit keeps apart: saved before the first
+ * entry, put back when the VM is left, so that a guest leaves nothing behind. SDM vol. 3C, "Loading
+ * Host State".
  */
 #ifndef VMX_HOST_STATE_H
 #define VMX_HOST_STATE_H

@@ -123,8 +123,9 @@ static enum status prepare(struct vcpu *vcpu, const struct vmx_capabilities *cap
     setup_control_fields(vcpu);
     setup_host_state(vcpu);
     setup_guest_state(vcpu);
-    log_line("vmx", "VMCS filled vm=%u guest-rip=0x%lx guest-rsp=0x%lx guest-cr3=0x%lx host-rip=0x%lx "
-                    "host-rsp=0x%lx eptp=0x%lx",
+    log_line("vmx",
+             "VMCS filled vm=%u guest-rip=0x%lx guest-rsp=0x%lx guest-cr3=0x%lx host-rip=0x%lx "
+             "host-rsp=0x%lx eptp=0x%lx",
              vcpu->vm->id, vmread(VMCS_GUEST_RIP), vmread(VMCS_GUEST_RSP), vmread(VMCS_GUEST_CR3),
              vmread(VMCS_HOST_RIP), vmread(VMCS_HOST_RSP), vcpu->ept_pointer);
     return STATUS_OK;
@@ -139,22 +140,23 @@ static void log_memory(const struct vm *vm)
         guest += vm->ranges[i].length;
     }
     others = (vm->pages_before - pages_free()) * PAGE_SIZE - guest;
-    log_line("memory", "taken vm=%u guest=%lu-KiB others=%lu-KiB ept-tables=%lu", vm->id, guest / KIB,
-             others / KIB, vm->ept.table.tables);
+    log_line("memory", "taken vm=%u guest=%lu-KiB others=%lu-KiB ept-tables=%lu", vm->id,
+             guest / KIB, others / KIB, vm->ept.table.tables);
 }
 
 static void log_end(const struct vcpu *vcpu)
 {
     const struct vm_end *end = &vcpu->vm->end;
 
-    log_line("vm", "end vm=%u vcpu=%u guest=%s why=\"%s\" exits=%lu code=%u", vcpu->vm->id, vcpu->id,
-             vcpu->vm->guest, end->why, vcpu->exits, end->code);
+    log_line("vm", "end vm=%u vcpu=%u guest=%s why=\"%s\" exits=%lu code=%u", vcpu->vm->id,
+             vcpu->id, vcpu->vm->guest, end->why, vcpu->exits, end->code);
 }
 
 static void log_leaving(const struct vcpu *vcpu)
 {
-    log_line("vm", "left vm=%u, host state restored: GDTR, IDTR, DR0-DR3, DR6, DR7, CR2, CR8, XCR0, "
-                   "XSS, DEBUGCTL, SYSCALL and SYSENTER MSRs, KERNEL_GS_BASE, TSC_AUX, PAT, EFER",
+    log_line("vm",
+             "left vm=%u, host state restored: GDTR, IDTR, DR0-DR3, DR6, DR7, CR2, CR8, XCR0, "
+             "XSS, DEBUGCTL, SYSCALL and SYSENTER MSRs, KERNEL_GS_BASE, TSC_AUX, PAT, EFER",
              vcpu->vm->id);
 }
 

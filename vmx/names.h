@@ -7,13 +7,13 @@
 
 /* What a VM exit leaves valid, by basic exit reason. */
 enum exit_has {
-    EXIT_HAS_LENGTH = 1,         /* VM-exit instruction length */
-    EXIT_HAS_QUALIFICATION = 2,  /* exit qualification */
-    EXIT_HAS_LINEAR = 4,         /* guest-linear address, if the qualification says so */
-    EXIT_HAS_PHYSICAL = 8,       /* guest-physical address */
-    EXIT_HAS_INTERRUPTION = 16,  /* VM-exit interruption information */
-    EXIT_HAS_VECTORING = 32,     /* IDT-vectoring information */
-    EXIT_HAS_INSTRUCTION = 64,   /* VM-exit instruction information */
+    EXIT_HAS_LENGTH = 1,        /* VM-exit instruction length */
+    EXIT_HAS_QUALIFICATION = 2, /* exit qualification */
+    EXIT_HAS_LINEAR = 4,        /* guest-linear address, if the qualification says so */
+    EXIT_HAS_PHYSICAL = 8,      /* guest-physical address */
+    EXIT_HAS_INTERRUPTION = 16, /* VM-exit interruption information */
+    EXIT_HAS_VECTORING = 32,    /* IDT-vectoring information */
+    EXIT_HAS_INSTRUCTION = 64,  /* VM-exit instruction information */
 };
 
 #define NOTE(text)

@@ -51,8 +51,9 @@ struct vmx_offer vmx_offer_decide(const struct vmx_facts *facts)
     } else if (!(control & FEATURE_CONTROL_LOCK)) {
         offer.available = offer.must_enable = true;
         offer.enable = control | FEATURE_CONTROL_LOCK | FEATURE_CONTROL_VMX;
-        string_copy(offer.sentence, sizeof(offer.sentence),
-                    "the firmware left VT-x undecided (IA32_FEATURE_CONTROL unlocked): switched on");
+        string_copy(
+            offer.sentence, sizeof(offer.sentence),
+            "the firmware left VT-x undecided (IA32_FEATURE_CONTROL unlocked): switched on");
     } else if (control & FEATURE_CONTROL_VMX) {
         offer.available = true;
         string_copy(offer.sentence, sizeof(offer.sentence), "the firmware has switched VT-x on");

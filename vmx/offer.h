@@ -9,9 +9,9 @@
 #include "kernel/cpu.h"
 #include "kernel/types.h"
 
-#define FEATURE_CONTROL_LOCK        BIT(0)
-#define FEATURE_CONTROL_VMX_IN_SMX  BIT(1)
-#define FEATURE_CONTROL_VMX         BIT(2) /* VMX outside SMX operation */
+#define FEATURE_CONTROL_LOCK       BIT(0)
+#define FEATURE_CONTROL_VMX_IN_SMX BIT(1)
+#define FEATURE_CONTROL_VMX        BIT(2) /* VMX outside SMX operation */
 
 struct vmx_offer {
     bool available;
@@ -23,7 +23,7 @@ struct vmx_offer {
 /* What the decision depends on. */
 struct vmx_facts {
     struct cpuid leaf0, leaf1;
-    char hypervisor[13];       /* vendor of CPUID.40000000H, where leaf 1 says that one is below us */
+    char hypervisor[13]; /* vendor of CPUID.40000000H, where leaf 1 says that one is below us */
     bool feature_control_read; /* the MSR could be read; meaningful where VMX is there */
     uint64_t feature_control;
 };

@@ -26,8 +26,7 @@ enum status vmx_probe(char *why, size_t size)
             rdmsr_safe(MSR_IA32_FEATURE_CONTROL, &facts.feature_control) == STATUS_OK;
     }
     offer = vmx_offer_decide(&facts);
-    if (offer.must_enable &&
-        wrmsr_safe(MSR_IA32_FEATURE_CONTROL, offer.enable) != STATUS_OK) {
+    if (offer.must_enable && wrmsr_safe(MSR_IA32_FEATURE_CONTROL, offer.enable) != STATUS_OK) {
         offer.available = false;
         string_copy(offer.sentence, sizeof(offer.sentence),
                     "IA32_FEATURE_CONTROL is unlocked, but refuses to be written");

@@ -11,9 +11,9 @@
 enum cr_access_type { CR_WRITE = 0, CR_READ = 1, CR_CLTS = 2, CR_LMSW = 3 };
 
 struct cr_access {
-    unsigned cr;   /* 0, 3, 4 or 8 */
+    unsigned cr; /* 0, 3, 4 or 8 */
     enum cr_access_type type;
-    unsigned gpr;  /* in hardware order: 0 is RAX, 4 RSP */
+    unsigned gpr; /* in hardware order: 0 is RAX, 4 RSP */
     bool lmsw_memory;
     uint16_t lmsw_source;
 };

@@ -17,14 +17,17 @@ static void log_registers(const struct vcpu *vcpu)
              gpr[R11]);
     log_line("vm", "state r12=0x%lx r13=0x%lx r14=0x%lx r15=0x%lx", gpr[R12], gpr[R13], gpr[R14],
              gpr[R15]);
-    log_line("vm", "state cr0=0x%lx cr2=0x%lx cr3=0x%lx cr4=0x%lx cr0-shadow=0x%lx cr4-shadow=0x%lx",
+    log_line("vm",
+             "state cr0=0x%lx cr2=0x%lx cr3=0x%lx cr4=0x%lx cr0-shadow=0x%lx cr4-shadow=0x%lx",
              vmread(VMCS_GUEST_CR0), read_cr2(), vmread(VMCS_GUEST_CR3), vmread(VMCS_GUEST_CR4),
              vmread(VMCS_CR0_SHADOW), vmread(VMCS_CR4_SHADOW));
 }
 
 #define SEGMENT(name, symbol)                                                                      \
-    {name, &VMCS_GUEST_##symbol##_SELECTOR, &VMCS_GUEST_##symbol##_BASE,                           \
-     &VMCS_GUEST_##symbol##_LIMIT, &VMCS_GUEST_##symbol##_AR}
+    {                                                                                              \
+        name, &VMCS_GUEST_##symbol##_SELECTOR, &VMCS_GUEST_##symbol##_BASE,                        \
+            &VMCS_GUEST_##symbol##_LIMIT, &VMCS_GUEST_##symbol##_AR                                \
+    }
 
 static void log_segments(void)
 {
@@ -59,7 +62,9 @@ static void log_walk(const struct vcpu *vcpu)
         log_line("walk", "gpa=0x%lx level=%u entry=%s table=0x%lx value=0x%lx %s",
                  vcpu->exit->physical.value, level, names[level], walk.table[level].value,
                  walk.entry[level],
-                 level > walk.level ? "next=table" : walk.present ? "next=page" : "next=nothing");
+                 level > walk.level ? "next=table"
+                 : walk.present     ? "next=page"
+                                    : "next=nothing");
     }
 }
 
@@ -67,9 +72,11 @@ void vcpu_report(const struct vcpu *vcpu)
 {
     const struct vmx_exit *exit = vcpu->exit;
 
-    log_line("vm", "the exit that ends the VM, in full vm=%u vcpu=%u n=%lu reason=%s code=%u title=\"%s\"",
-             vcpu->vm->id, vcpu->id, exit->n, exit_reason_name(exit->reason), exit->reason,
-             exit_reason_title(exit->reason));
+    log_line(
+        "vm",
+        "the exit that ends the VM, in full vm=%u vcpu=%u n=%lu reason=%s code=%u title=\"%s\"",
+        vcpu->vm->id, vcpu->id, exit->n, exit_reason_name(exit->reason), exit->reason,
+        exit_reason_title(exit->reason));
     log_line("vm",
              "exit fields qual=0x%lx gla=0x%lx gpa=0x%lx len=%lu intr=0x%lx intr-error=0x%lx "
              "vectoring=0x%lx vectoring-error=0x%lx instruction=0x%lx",

@@ -24,11 +24,10 @@ static const struct controls needed = {{
 /* Good to have: without one, the guest sees an older processor. */
 static const struct controls welcome = {{
     [CONTROL_PRIMARY] = PRIMARY_TSC_OFFSET,
-    [CONTROL_SECONDARY] =
-        SECONDARY_VPID | SECONDARY_UNRESTRICTED | SECONDARY_RDTSCP | SECONDARY_INVPCID |
-        SECONDARY_XSAVES | SECONDARY_USER_WAIT_PAUSE,
-    [CONTROL_EXIT] = EXIT_SAVE_DEBUG | EXIT_SAVE_PAT | EXIT_LOAD_PAT | EXIT_SAVE_EFER |
-                     EXIT_LOAD_EFER,
+    [CONTROL_SECONDARY] = SECONDARY_VPID | SECONDARY_UNRESTRICTED | SECONDARY_RDTSCP |
+                          SECONDARY_INVPCID | SECONDARY_XSAVES | SECONDARY_USER_WAIT_PAUSE,
+    [CONTROL_EXIT] =
+        EXIT_SAVE_DEBUG | EXIT_SAVE_PAT | EXIT_LOAD_PAT | EXIT_SAVE_EFER | EXIT_LOAD_EFER,
     [CONTROL_ENTRY] = ENTRY_LOAD_DEBUG | ENTRY_LOAD_PAT | ENTRY_LOAD_EFER,
 }};
 
@@ -99,18 +98,18 @@ enum status setup_controls(struct vcpu *vcpu, const struct vmx_capabilities *cap
     keep_consistent(&vcpu->controls);
     if (vcpu->controls.bits[CONTROL_PIN] & PIN_PREEMPTION_TIMER) {
         uint64_t ticks = time_khz() * TIMER_US / 1000;
-        vcpu->timer = (uint32_t)MAX(
-            ticks >> FIELD_GET(VMX_MISC_TIMER_RATE, capabilities->misc), UINT64_C(1));
+        vcpu->timer =
+            (uint32_t)MAX(ticks >> FIELD_GET(VMX_MISC_TIMER_RATE, capabilities->misc), UINT64_C(1));
     }
     return status;
 }
 
 /* Fields whose value is 0: VM entry reads them all, and a VMCS region starts with anything. */
 static const struct vmcs_field *const cleared[] = {
-    &VMCS_EXCEPTION_BITMAP,      &VMCS_PAGE_FAULT_ERROR_MASK, &VMCS_PAGE_FAULT_ERROR_MATCH,
-    &VMCS_CR3_TARGET_COUNT,      &VMCS_EXIT_MSR_STORE_COUNT,  &VMCS_EXIT_MSR_LOAD_COUNT,
-    &VMCS_ENTRY_MSR_LOAD_COUNT,  &VMCS_ENTRY_INTERRUPTION_INFO,
-    &VMCS_ENTRY_EXCEPTION_ERROR_CODE, &VMCS_ENTRY_INSTRUCTION_LENGTH,
+    &VMCS_EXCEPTION_BITMAP,         &VMCS_PAGE_FAULT_ERROR_MASK,   &VMCS_PAGE_FAULT_ERROR_MATCH,
+    &VMCS_CR3_TARGET_COUNT,         &VMCS_EXIT_MSR_STORE_COUNT,    &VMCS_EXIT_MSR_LOAD_COUNT,
+    &VMCS_ENTRY_MSR_LOAD_COUNT,     &VMCS_ENTRY_INTERRUPTION_INFO, &VMCS_ENTRY_EXCEPTION_ERROR_CODE,
+    &VMCS_ENTRY_INSTRUCTION_LENGTH,
 };
 
 void setup_control_fields(const struct vcpu *vcpu)

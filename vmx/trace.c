@@ -105,7 +105,8 @@ void statistics_log(const struct vcpu *vcpu)
             continue;
         }
         tenths = row->count * 1000 / vcpu->exits;
-        log_line("stat", "vm=%u vcpu=%u reason=%s count=%lu share=%lu.%lu%% min=%lu mean=%lu max=%lu",
+        log_line("stat",
+                 "vm=%u vcpu=%u reason=%s count=%lu share=%lu.%lu%% min=%lu mean=%lu max=%lu",
                  vcpu->vm->id, vcpu->id, exit_reason_name(reason), row->count, tenths / 10,
                  tenths % 10, row->least, row->ticks / row->count, row->most);
     }

@@ -59,7 +59,9 @@ static struct ept_abilities read_abilities(const struct vmx_capabilities *capabi
     uint64_t can = capabilities->ept_vpid;
 
     return (struct ept_abilities){
-        .largest_leaf = can & EPT_CAP_1G ? 3 : can & EPT_CAP_2M ? 2 : 1,
+        .largest_leaf = can & EPT_CAP_1G   ? 3
+                        : can & EPT_CAP_2M ? 2
+                                           : 1,
         .physical_width = capabilities->physical_width,
         .accessed_dirty = can & EPT_CAP_AD,
         .write_back = can & EPT_CAP_MEMORY_WB,
@@ -90,8 +92,9 @@ enum status vm_create(struct vm *vm, unsigned id, const char *guest,
     *vm = (struct vm){.id = id, .guest = guest, .pages_before = pages_free()};
     if (!control_offered(capabilities, CONTROL_SECONDARY, SECONDARY_EPT) ||
         !(capabilities->ept_vpid & EPT_CAP_WALK_4)) {
-        log_line("ept", "no EPT: this processor has VT-x, but not secondary.ept with a walk of 4 "
-                        "levels (%s); guest=%s needs it",
+        log_line("ept",
+                 "no EPT: this processor has VT-x, but not secondary.ept with a walk of 4 "
+                 "levels (%s); guest=%s needs it",
                  capabilities->range[CONTROL_SECONDARY].msr, guest);
         string_copy(why, size, "no EPT");
         return STATUS_UNSUPPORTED;
@@ -111,18 +114,18 @@ void vm_log_map(const struct vm *vm)
 {
     for (unsigned i = 0; i < vm->range_count; i++) {
         const struct guest_range *range = &vm->ranges[i];
-        log_line("ept", "mapped vm=%u gpa=0x%lx-0x%lx hpa=0x%lx pages=%lu rights=rwx type=wb", vm->id,
-                 range->gpa.value, range->gpa.value + range->length - 1, range->hpa.value,
+        log_line("ept", "mapped vm=%u gpa=0x%lx-0x%lx hpa=0x%lx pages=%lu rights=rwx type=wb",
+                 vm->id, range->gpa.value, range->gpa.value + range->length - 1, range->hpa.value,
                  range->length / PAGE_SIZE);
     }
-    log_line("ept", "ready vm=%u eptp=0x%lx walk=4 type=%s accessed-dirty=%s largest-page=%s tables=%lu",
-             vm->id, ept_pointer(&vm->ept, &vm->ept_abilities),
-             vm->ept_abilities.write_back ? "wb" : "uc",
-             vm->ept_abilities.accessed_dirty ? "yes" : "no",
-             vm->ept_abilities.largest_leaf == 3   ? "1-GiB"
-             : vm->ept_abilities.largest_leaf == 2 ? "2-MiB"
-                                                   : "4-KiB",
-             vm->ept.table.tables);
+    log_line(
+        "ept", "ready vm=%u eptp=0x%lx walk=4 type=%s accessed-dirty=%s largest-page=%s tables=%lu",
+        vm->id, ept_pointer(&vm->ept, &vm->ept_abilities),
+        vm->ept_abilities.write_back ? "wb" : "uc", vm->ept_abilities.accessed_dirty ? "yes" : "no",
+        vm->ept_abilities.largest_leaf == 3   ? "1-GiB"
+        : vm->ept_abilities.largest_leaf == 2 ? "2-MiB"
+                                              : "4-KiB",
+        vm->ept.table.tables);
 }
 
 void vm_destroy(struct vm *vm)

@@ -80,7 +80,6 @@ struct vcpu {
     void *vmcs;
     uint32_t timer; /* VMX-preemption timer value, where the control is on */
 
-
     char line[GUEST_LINE];
     unsigned line_length;
     char printed[GUEST_LINE]; /* a whole line that waits to be logged */
@@ -97,7 +96,8 @@ struct vcpu {
 struct vm_hooks {
     /* HLT. Default: stops the VM. */
     enum action (*hlt)(struct vcpu *vcpu);
-    /* A port access of 1, 2 or 4 bytes: true if it was the hook's. `*action` is preset to ADVANCE. */
+    /* A port access of 1, 2 or 4 bytes: true if it was the hook's. `*action` is preset to ADVANCE.
+     */
     bool (*port_out)(struct vcpu *vcpu, uint16_t port, unsigned size, uint32_t value,
                      enum action *action);
     bool (*port_in)(struct vcpu *vcpu, uint16_t port, unsigned size, uint32_t *value);
@@ -129,10 +129,10 @@ struct vm {
     struct ept_abilities ept_abilities;
     void *msr_bitmap, *io_bitmap; /* one page, two pages */
     struct vm_end end;
-    struct vcpu *vcpu;    /* while it runs */
-    uint64_t exits;       /* afterwards: how many there were, */
-    uint64_t first_entry; /* and the TSC before the first entry; 0: there was none; */
-    uint64_t waited;      /* TSC ticks that were waits for devices until then */
+    struct vcpu *vcpu;     /* while it runs */
+    uint64_t exits;        /* afterwards: how many there were, */
+    uint64_t first_entry;  /* and the TSC before the first entry; 0: there was none; */
+    uint64_t waited;       /* TSC ticks that were waits for devices until then */
     uint64_t pages_before; /* free pages before anything was taken for it */
 };
 

@@ -16,5 +16,6 @@ void vmwrite_failed(struct vmcs_field field, uint64_t value)
     const char *name = vmcs_field_name(field);
 
     panic("VMWRITE failed field=%s encoding=0x%x value=0x%lx error=%lu",
-          name != NULL ? name : "unknown", field.encoding, value, vmread(VMCS_VM_INSTRUCTION_ERROR));
+          name != NULL ? name : "unknown", field.encoding, value,
+          vmread(VMCS_VM_INSTRUCTION_ERROR));
 }
