@@ -30,7 +30,7 @@ OBJECTS := $(C_SOURCES:%.c=$(BUILD)/%.o) $(ASM_SOURCES:%.asm=$(BUILD)/%.asm.o)
 WARNINGS := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
             -Wvla -Wundef -Wwrite-strings -Wformat=2 -Wimplicit-fallthrough
 CFLAGS := -std=gnu17 -O2 -g -ffreestanding -fno-stack-protector -fno-pic -fno-pie -mno-red-zone \
-          -mgeneral-regs-only -mcmodel=kernel -fno-omit-frame-pointer -fno-asynchronous-unwind-tables \
+          -mgeneral-regs-only -mcmodel=kernel -fno-omit-frame-pointer -fno-optimize-sibling-calls -fno-asynchronous-unwind-tables \
           -fcf-protection=none -fno-strict-aliasing -fno-delete-null-pointer-checks \
           -ffunction-sections -fdata-sections \
           -ffile-prefix-map=$(CURDIR)/= -I. -DLINTEL_VERSION='"$(VERSION)"' $(WARNINGS)

@@ -63,22 +63,28 @@ static void log_complaint(void *context, const char *word, const char *sentence)
     log_line("boot", "option \"%s\": %s", text, sentence);
 }
 
+/* QEMU's -kernel puts the file's name before the options. */
+static const char *options_text(void)
+{
+    const char *text = boot.machine.command_line;
+
+    if (strcmp(boot.machine.loader, "qemu") == 0) {
+        while (*text != '\0' && *text != ' ') {
+            text++;
+        }
+    }
+    return text;
+}
+
 /* Everything before the first line can be printed; problems wait for the console. */
 static void start_console(uint32_t magic, uint32_t info)
 {
     struct multiboot_error error;
     enum status described = multiboot_parse(magic, HPA(info), &boot_memory, &boot.machine, &error);
     enum status timed;
-    unsigned consoles;
 
-    options_parse(described == STATUS_OK ? boot.machine.command_line : "", &boot.options, NULL,
-                  NULL);
-    consoles = console_init(&boot.options);
-    if (consoles == 0) { /* better an unasked port than silence */
-        struct options fallback;
-        options_parse("", &fallback, NULL, NULL);
-        (void)console_init(&fallback);
-    }
+    options_parse(described == STATUS_OK ? options_text() : "", &boot.options, NULL, NULL);
+    console_init(&boot.options);
     timed = time_calibrate_pit();
     log_line("boot", "Lintel %s, a mini-hypervisor for Intel VT-x%s%s", LINTEL_VERSION,
              boot.options.machine[0] != '\0' ? " machine=" : "", boot.options.machine);
@@ -90,7 +96,6 @@ static void start_console(uint32_t magic, uint32_t info)
         log_line("boot", "%s", error.text);
         session_end(&boot, false, "the boot loader's information is malformed", 0, NULL);
     }
-    options_parse(boot.machine.command_line, &boot.options, log_complaint, NULL);
 }
 
 static void log_machine(void)
@@ -221,9 +226,12 @@ static void take_stacks(void **main_stack)
     }
 }
 
-/* XSETBV of a guest is done by us, so ours must be allowed. */
-static void enable_xsave(void)
+/* Machine checks are told, not a silent shutdown; XSETBV of a guest is done by us. */
+static void enable_features(void)
 {
+    if (cpuid(1, 0).edx & CPUID_1_EDX_MCE) {
+        write_cr4(read_cr4() | CR4_MCE);
+    }
     if (cpuid(1, 0).ecx & CPUID_1_ECX_XSAVE) {
         write_cr4(read_cr4() | CR4_OSXSAVE);
     }
@@ -242,6 +250,7 @@ void boot_main(uint32_t magic, uint32_t info, uint64_t tsc)
 
     start_console(magic, info);
     log_machine();
+    options_parse(options_text(), &boot.options, log_complaint, NULL);
     log_processor();
     read_acpi();
     if (time_microseconds() == 0 && time_calibrate_pm(&boot.acpi) == STATUS_OK) {
@@ -251,8 +260,8 @@ void boot_main(uint32_t magic, uint32_t info, uint64_t tsc)
         paging_init(&boot.machine, &boot.acpi) != STATUS_OK) {
         out_of_memory();
     }
-    enable_xsave();
     take_stacks(&stack);
+    enable_features();
     switch_stack(stack);
     __builtin_unreachable();
 }

@@ -23,10 +23,12 @@ void session_end(const struct boot *boot, bool passed, const char *why, uint64_t
                  const char *guest)
 {
     const struct options *options = &boot->options;
+    char text[96]; /* the record with its token must fit a line */
 
-    log_line("result", "status=%s why=\"%s\" exits=%lu guest=%s%s%s", passed ? "pass" : "fail", why,
-             exits, guest != NULL ? guest : "none", options->token[0] != '\0' ? " token=" : "",
-             options->token);
+    format_escaped(text, sizeof(text), why, strlen(why));
+    log_line("result", "status=%s why=\"%s\" exits=%lu guest=%s%s%s", passed ? "pass" : "fail",
+             text, exits, guest != NULL ? guest : "none",
+             options->token[0] != '\0' ? " token=" : "", options->token);
     machine_end(options, &boot->acpi);
 }
 
@@ -123,7 +125,7 @@ static void run_operation(unsigned id, const struct guest *guest, const struct b
     uint64_t before = pages_free();
     unsigned primes = count_primes();
 
-    if (vmx_enter_operation(&operation) != STATUS_OK) {
+    if (vmx_enter_operation(&operation, id == 0) != STATUS_OK) {
         tally_failure(tally, "VMX operation could not be entered");
         return;
     }

@@ -180,7 +180,8 @@ image_move:
         mov r8, rdi
         mov r9, rcx
         mov rcx, rdx
-        rep movsb
+        shr rcx, 3                      ; the image is whole pages
+        rep movsq
         lea rax, [r8 + r9]              ; the copy's PML4, then its PDPT, four PDs and the image's PD
         lea rcx, [rax + 0x1000 + (PTE_PRESENT | PTE_WRITE)]
         mov [rax], rcx

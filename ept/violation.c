@@ -20,16 +20,15 @@ static const char *access_text(uint64_t qualification)
 static const char *subject_text(uint64_t qualification)
 {
     if (!(qualification & EPT_VIOLATION_LINEAR)) {
-        return "not by a linear address";
+        return " without a linear address";
     }
-    return qualification & EPT_VIOLATION_TRANSLATION ? "of the linear address"
-                                                     : "of a guest paging structure";
+    return qualification & EPT_VIOLATION_TRANSLATION ? "" : " of a guest paging structure";
 }
 
 static const char *allowed_text(uint64_t qualification)
 {
     static const char *const texts[8] = {
-        "nothing is mapped there",     "allowed is read",       "allowed is write",
+        "nothing is mapped",           "allowed is read",       "allowed is write",
         "allowed are read and write",  "allowed is fetch",      "allowed are read and fetch",
         "allowed are write and fetch", "everything is allowed",
     };
@@ -39,6 +38,6 @@ static const char *allowed_text(uint64_t qualification)
 
 void ept_violation_text(uint64_t qualification, char *text, size_t size)
 {
-    format_text(text, size, "%s %s, %s", access_text(qualification), subject_text(qualification),
+    format_text(text, size, "%s%s, %s", access_text(qualification), subject_text(qualification),
                 allowed_text(qualification));
 }

@@ -16,8 +16,8 @@
 #define EPT_VIOLATION_NMI_UNBLOCK BIT(12)
 
 /*
- * Writes what was tried, on what, and what the entries allow: "write by data access, nothing is
- * mapped there" or "fetch, allowed are read and write". Always terminated.
+ * Writes what was tried, on what, and what the entries allow: "write, nothing is mapped" or "read
+ * of a guest paging structure, allowed is fetch". Always terminated.
  */
 void ept_violation_text(uint64_t qualification, char *text, size_t size);
 

@@ -5,23 +5,26 @@
 #include "kernel/log.h"
 #include "kernel/uart.h"
 
+#define COM1           0x3f8
+#define FALLBACK_SPEED 115200
+
 static struct {
-    struct uart uarts[OPTIONS_MAX_CONSOLES];
+    struct uart uarts[OPTIONS_MAX_CONSOLES + 1];
     unsigned count;
 } consoles;
 
-unsigned console_init(const struct options *options)
+void console_init(const struct options *options)
 {
-    unsigned alive = 0;
+    bool alive = false;
 
     consoles.count = options->console_count;
     for (unsigned i = 0; i < options->console_count; i++) {
-        struct uart *uart = &consoles.uarts[i];
-        if (uart_init(uart, options->consoles[i].port, options->consoles[i].speed)) {
-            alive++;
-        }
+        alive |=
+            uart_init(&consoles.uarts[i], options->consoles[i].port, options->consoles[i].speed);
     }
-    return alive;
+    if (!alive) {
+        (void)uart_init(&consoles.uarts[consoles.count++], COM1, FALLBACK_SPEED);
+    }
 }
 
 void console_report(void)

@@ -7,10 +7,10 @@
 #include "kernel/types.h"
 
 /*
- * Brings up the consoles that `options` names; those that are missing are left out. Gives how many
- * answer; console_missing() tells of the others once there is a place to say it.
+ * Brings up the consoles that `options` names. If none of them answers, COM1 is tried too: better
+ * an unasked port than silence. console_report() tells how it went once there is a place to say it.
  */
-unsigned console_init(const struct options *options);
+void console_init(const struct options *options);
 
 /* Logs a line for each console: its port, or that it is missing. */
 void console_report(void);

@@ -21,6 +21,7 @@
 #define CR0_PG BIT(31)
 
 #define CR4_PAE        BIT(5)
+#define CR4_MCE        BIT(6)
 #define CR4_PGE        BIT(7)
 #define CR4_OSFXSR     BIT(9)
 #define CR4_OSXMMEXCPT BIT(10)
@@ -74,6 +75,7 @@
 #define CPUID_1_ECX_XSAVE       BIT(26)
 #define CPUID_1_ECX_OSXSAVE     BIT(27)
 #define CPUID_1_ECX_HYPERVISOR  BIT(31)
+#define CPUID_1_EDX_MCE         BIT(7)
 #define CPUID_7_ECX_OSPKE       BIT(4)
 #define CPUID_80000001_EDX_NX   BIT(20)
 #define CPUID_80000001_EDX_1G   BIT(26)

@@ -80,15 +80,54 @@ static enum status map_identity(hpa_t base, uint64_t length, uint64_t attributes
                   attributes);
 }
 
+static bool is_memory(const struct memory_range *range)
+{
+    return range->type == MEMORY_USABLE || range->type == MEMORY_ACPI_RECLAIMABLE ||
+           range->type == MEMORY_ACPI_NVS;
+}
+
+/* Whether another range of memory reaches up to `range` or over its start: it is mapped with that.
+ */
+static bool continues_another(const struct machine *machine, const struct memory_range *range)
+{
+    for (unsigned i = 0; i < machine->range_count; i++) {
+        const struct memory_range *other = &machine->ranges[i];
+        if (is_memory(other) && other->base.value < range->base.value &&
+            range->base.value - other->base.value <= other->length) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The length of the run of memory that starts with `range`, whatever ranges it is made of. */
+static uint64_t run_length(const struct machine *machine, const struct memory_range *range)
+{
+    uint64_t length = range->length;
+
+    for (bool grown = true; grown;) {
+        grown = false;
+        for (unsigned i = 0; i < machine->range_count; i++) {
+            const struct memory_range *other = &machine->ranges[i];
+            uint64_t offset = other->base.value - range->base.value;
+            if (is_memory(other) && offset <= length && other->length > length - offset) {
+                length = offset + other->length;
+                grown = true;
+            }
+        }
+    }
+    return length;
+}
+
+/* Runs, not ranges: where usable memory meets ACPI tables, a large page can still span both. */
 static enum status map_memory(const struct machine *machine, uint64_t data)
 {
     enum status status = map_identity(HPA(0), LOW_MEMORY_END, data);
 
     for (unsigned i = 0; i < machine->range_count && status == STATUS_OK; i++) {
         const struct memory_range *range = &machine->ranges[i];
-        if (range->type == MEMORY_USABLE || range->type == MEMORY_ACPI_RECLAIMABLE ||
-            range->type == MEMORY_ACPI_NVS) {
-            status = map_identity(range->base, range->length, data);
+        if (is_memory(range) && !continues_another(machine, range)) {
+            status = map_identity(range->base, run_length(machine, range), data);
         }
     }
     for (unsigned i = 0; i < machine->module_count && status == STATUS_OK; i++) {

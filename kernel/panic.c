@@ -8,6 +8,7 @@
 #include "kernel/string.h"
 
 #define BACKTRACE_DEPTH 24
+#define PANIC_PREFIX    "panic: " /* of the verdict's reason */
 
 static struct {
     void (*hook)(void);
@@ -127,14 +128,15 @@ __attribute__((noreturn)) static void finish(const char *why)
 
 void panic(const char *format, ...)
 {
-    char why[160];
+    char why[160] = PANIC_PREFIX;
+    char *text = why + sizeof(PANIC_PREFIX) - 1;
     va_list arguments;
 
     va_start(arguments, format);
-    format_text_v(why, sizeof(why), format, arguments);
+    format_text_v(text, sizeof(why) - sizeof(PANIC_PREFIX) + 1, format, arguments);
     va_end(arguments);
     if (enter_panic(why)) {
-        log_line("panic", "%s", why);
+        log_line("panic", "%s", text);
         log_backtrace((uint64_t)__builtin_return_address(0),
                       *(const uint64_t *)__builtin_frame_address(0),
                       (uint64_t)__builtin_frame_address(0));
@@ -148,8 +150,13 @@ void panic_exception(const struct exception_frame *frame)
     uint64_t offset = 0;
     const char *function = symbol_name(frame->rip, &offset);
 
-    format_text(why, sizeof(why), "panic: %s in %s+0x%lx", vector_name((unsigned)frame->vector),
-                function != NULL ? function : "unknown code", offset);
+    if (function != NULL) {
+        format_text(why, sizeof(why), PANIC_PREFIX "%s in %s+0x%lx",
+                    vector_name((unsigned)frame->vector), function, offset);
+    } else {
+        format_text(why, sizeof(why), PANIC_PREFIX "%s outside the text, at 0x%lx",
+                    vector_name((unsigned)frame->vector), frame->rip);
+    }
     if (enter_panic(why)) {
         log_line("panic", "unexpected exception name=%s vector=%lu error=0x%lx cr2=0x%lx",
                  vector_name((unsigned)frame->vector), frame->vector, frame->error, read_cr2());

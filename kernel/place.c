@@ -2,9 +2,10 @@
 /* Finds the image its place. Pure, for the unit tests: see image.h. */
 #include "kernel/image.h"
 
-#define STEP   (2 * MIB)
-#define OFFSET (1 * MIB) /* the boot page tables map the image in one 2 MiB page, at this offset   \
-                          */
+#define STEP (2 * MIB)
+#define OFFSET                                                                                     \
+    (1 * MIB) /* the boot page tables map the image in one 2 MiB page, at this offset              \
+               */
 
 /* Whether the two ranges, both within 64 bits, share a byte. */
 static bool overlap(uint64_t a, uint64_t a_length, uint64_t b, uint64_t b_length)

@@ -19,7 +19,7 @@ def functions(elf: str, nm: str) -> list[tuple[int, str]]:
     end = next(int(s[0], 16) for s in symbols if s[-1] == "text_end")
     named: dict[int, str] = {}
     for symbol in symbols:
-        if len(symbol) != 3 or symbol[1] not in "tT" or "." in symbol[2]:
+        if len(symbol) != 3 or symbol[1] not in "tT":
             continue
         address = int(symbol[0], 16)
         if base <= address < end and symbol[2] not in ("text_start", "text_end"):

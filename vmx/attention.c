@@ -61,7 +61,7 @@ static void populate(struct vcpu *vcpu)
     }
 }
 
-void attention_serve(struct vcpu *vcpu)
+bool attention_serve(struct vcpu *vcpu)
 {
     uint32_t attention = vcpu->attention;
 
@@ -78,4 +78,5 @@ void attention_serve(struct vcpu *vcpu)
     if (attention & ATTENTION_LIMIT && !vcpu->vm->end.ended) {
         (void)vm_stop(vcpu, false, 0, "limit");
     }
+    return vcpu->vm->end.ended;
 }

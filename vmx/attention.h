@@ -5,8 +5,9 @@
 
 #include "vmx/vm.h"
 
-/* Does what the attention word asks for; called between two entries, where printing is allowed. */
-void attention_serve(struct vcpu *vcpu);
+/* Does what the attention word asks for, between two entries, where printing is allowed. Answers
+ * whether the VM has ended. */
+bool attention_serve(struct vcpu *vcpu);
 
 /* Appends a byte of the guest's text; a newline or a full line asks for attention. */
 void guest_text_byte(struct vcpu *vcpu, char byte);

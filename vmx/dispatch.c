@@ -24,21 +24,26 @@ void vcpu_set_gpr(struct vcpu *vcpu, unsigned gpr, uint64_t value)
     }
 }
 
-static enum action handle_unexpected(struct vcpu *vcpu)
+enum action handle_unexpected(struct vcpu *vcpu)
 {
     vcpu_report(vcpu);
     return vm_stop(vcpu, true, 0, "unhandled exit %s", exit_reason_name(vcpu->exit->reason));
 }
 
-/* An NMI while the guest ran is the host's: it is handed to the host's own handler, whose IRET also
- * ends the blocking of NMIs. No exception is intercepted. */
+/* An NMI or a machine check while the guest ran is the host's: it is handed to the host's own
+ * handler, whose IRET also ends the blocking of NMIs. No other exception is intercepted. */
 static enum action handle_exception_or_nmi(struct vcpu *vcpu)
 {
-    if (FIELD_GET(INTERRUPTION_TYPE, vcpu->exit->interruption) != INTERRUPTION_NMI) {
+    switch (FIELD_GET(INTERRUPTION_VECTOR, vcpu->exit->interruption)) {
+    case VECTOR_NMI:
+        __asm__ volatile("int $2");
+        return ACTION_RESUME;
+    case VECTOR_MC:
+        __asm__ volatile("int $18");
+        return ACTION_RESUME;
+    default:
         return handle_unexpected(vcpu);
     }
-    __asm__ volatile("int $2");
-    return ACTION_RESUME;
 }
 
 /* The PICs are masked, so this is something that the firmware left running: it is acknowledged, and
@@ -127,7 +132,7 @@ static enum action handle_preemption_timer(struct vcpu *vcpu)
     return ACTION_RESUME;
 }
 
-static enum action (*const handlers[EXIT_REASONS])(struct vcpu *vcpu) = {
+enum action (*const exit_handlers[EXIT_REASONS])(struct vcpu *vcpu) = {
     [EXIT_EXCEPTION_OR_NMI] = handle_exception_or_nmi,
     [EXIT_EXTERNAL_INTERRUPT] = handle_external_interrupt,
     [EXIT_TRIPLE_FAULT] = handle_triple_fault,
@@ -157,13 +162,3 @@ static enum action (*const handlers[EXIT_REASONS])(struct vcpu *vcpu) = {
     [EXIT_INVVPID] = handle_hidden,
     [EXIT_XSETBV] = handle_xsetbv,
 };
-
-enum action exit_handle(struct vcpu *vcpu)
-{
-    uint32_t reason = vcpu->exit->reason;
-
-    if (__builtin_expect(reason >= EXIT_REASONS || handlers[reason] == NULL, 0)) {
-        return handle_unexpected(vcpu);
-    }
-    return handlers[reason](vcpu);
-}

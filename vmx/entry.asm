@@ -1,7 +1,6 @@
 ; SPDX-License-Identifier: BSD-2-Clause
 ;
-; VM entry as a function: it returns when the guest exits, or when the entry failed.
-; SDM vol. 3C, "VMLAUNCH/VMRESUME—Launch/Resume Virtual Machine", "VM Exits".
+; VM entry as a function. SDM vol. 3C, "VMLAUNCH/VMRESUME—Launch/Resume Virtual Machine".
 
 bits 64
 section .text
@@ -67,7 +66,6 @@ vmx_enter:
         jc restore_host
         inc eax                         ; VMX_FAIL_VALID
         jmp restore_host
-
 vmx_exit_entry:
         SAVE_GUEST
         mov rsp, [rsp + FRAME_HOST_RSP]

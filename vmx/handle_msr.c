@@ -20,8 +20,9 @@ static const uint32_t passed_through[] = {
 
 #define HIGH_MSRS    UINT32_C(0xC0000000)
 #define MSRS_A_RANGE 0x2000
-#define BITMAP_HIGH  1024 /* byte offsets in the page: read low, read high, write low, write high  \
-                           */
+#define BITMAP_HIGH                                                                                \
+    1024 /* byte offsets in the page: read low, read high, write low, write high                   \
+          */
 #define BITMAP_WRITES 2048
 
 static void clear_bit(uint8_t *bitmap, uint32_t bit)

@@ -8,8 +8,11 @@
 
 #include "vmx/vm.h"
 
-/* Calls the handler of vcpu->exit; an exit without one is reported whole and stops the VM. */
-enum action exit_handle(struct vcpu *vcpu);
+/* By basic exit reason; NULL: none. */
+extern enum action (*const exit_handlers[EXIT_REASONS])(struct vcpu *vcpu);
+
+/* An exit without a handler: reports it whole and stops the VM. */
+enum action handle_unexpected(struct vcpu *vcpu);
 
 /* handle_cpuid.c, handle_cr.c, handle_msr.c, handle_io.c */
 enum action handle_cpuid(struct vcpu *vcpu);

@@ -28,9 +28,7 @@ void host_state_save(struct host_state *host)
     host->cr8 = read_cr8();
     host->xcr0 = host->has_xsave ? xgetbv(0) : 0;
     host->xss = host->has_xss ? rdmsr(MSR_IA32_XSS) : 0;
-    if (rdmsr_safe(MSR_IA32_DEBUGCTL, &host->debugctl) != STATUS_OK) {
-        host->debugctl = 0;
-    }
+    host->has_debugctl = rdmsr_safe(MSR_IA32_DEBUGCTL, &host->debugctl) == STATUS_OK;
     host->star = rdmsr(MSR_IA32_STAR);
     host->lstar = rdmsr(MSR_IA32_LSTAR);
     host->cstar = rdmsr(MSR_IA32_CSTAR);
@@ -63,7 +61,9 @@ void host_state_restore(const struct host_state *host)
     if (host->has_xss) {
         (void)!wrmsr_safe(MSR_IA32_XSS, host->xss);
     }
-    (void)!wrmsr_safe(MSR_IA32_DEBUGCTL, host->debugctl);
+    if (host->has_debugctl) {
+        (void)!wrmsr_safe(MSR_IA32_DEBUGCTL, host->debugctl);
+    }
     wrmsr(MSR_IA32_STAR, host->star);
     wrmsr(MSR_IA32_LSTAR, host->lstar);
     wrmsr(MSR_IA32_CSTAR, host->cstar);

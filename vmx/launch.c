@@ -59,9 +59,11 @@ static void vcpu_destroy(struct vcpu *vcpu)
     page_give(hpa_of(vcpu), VCPU_PAGES);
 }
 
-/* With unrestricted guest, CR0.PE and CR0.PG are the guest's to clear. */
-static void relax_fixed_bits(struct vcpu *vcpu)
+/* With unrestricted guest, CR0.PE and CR0.PG are the guest's to clear. A machine check while the
+ * guest runs is the host's, and with CR4.MCE clear it would be a shutdown: that bit stays set. */
+static void adapt_fixed_bits(struct vcpu *vcpu)
 {
+    vcpu->cr4_fixed0 |= read_cr4() & CR4_MCE;
     if (vcpu->controls.bits[CONTROL_SECONDARY] & SECONDARY_UNRESTRICTED) {
         vcpu->cr0_fixed0 &= ~(CR0_PE | CR0_PG);
     }
@@ -113,7 +115,7 @@ static enum status prepare(struct vcpu *vcpu, const struct vmx_capabilities *cap
         (void)vm_stop(vcpu, true, 0, "%s", why);
         return STATUS_UNSUPPORTED;
     }
-    relax_fixed_bits(vcpu);
+    adapt_fixed_bits(vcpu);
     log_controls(vcpu);
     msr_bitmap_fill(vcpu, vcpu->vm->msr_bitmap);
     if (load_vmcs(vcpu, capabilities) != STATUS_OK) {

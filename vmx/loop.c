@@ -6,6 +6,7 @@
  */
 #include "kernel/cpu.h"
 #include "vmx/attention.h"
+#include "vmx/decode.h"
 #include "vmx/entry_failure.h"
 #include "vmx/handlers.h"
 #include "vmx/inject.h"
@@ -20,7 +21,11 @@ _Static_assert(__builtin_offsetof(struct vcpu_frame, host_rsp) == 16 * 8, "FRAME
 #define PENDING_DEBUG_BS        BIT(14)
 #define DEBUGCTL_BTF            BIT(1)
 
-enum vmx_result vmx_run(struct vcpu *vcpu)
+/*
+ * Enters the guest, whose VMCS is current, and decodes the exit into vcpu->exit. Only after
+ * VMX_SUCCEED is there one.
+ */
+NODISCARD static enum vmx_result vmx_run(struct vcpu *vcpu)
 {
     enum vmx_result result = vmx_enter(&vcpu->frame, vcpu->launched);
 
@@ -32,7 +37,7 @@ enum vmx_result vmx_run(struct vcpu *vcpu)
 }
 
 /* SDM vol. 3C, "Advancing the Guest RIP": what the processor does when an instruction completes. */
-void vcpu_advance(struct vcpu *vcpu)
+static void advance(struct vcpu *vcpu)
 {
     uint64_t rip = vcpu->exit->rip;
     uint64_t next = rip + vcpu->exit->length;
@@ -51,12 +56,22 @@ void vcpu_advance(struct vcpu *vcpu)
     }
 }
 
+static enum action handle(struct vcpu *vcpu)
+{
+    uint32_t reason = vcpu->exit->reason;
+
+    if (__builtin_expect(reason < EXIT_REASONS && exit_handlers[reason] != NULL, 1)) {
+        return exit_handlers[reason](vcpu);
+    }
+    return handle_unexpected(vcpu);
+}
+
 /* Applies what the handler answered. */
 static void apply(struct vcpu *vcpu, enum action action)
 {
     vcpu->exit->action = action;
     if (action == ACTION_ADVANCE) {
-        vcpu_advance(vcpu);
+        advance(vcpu);
     } else if (action == ACTION_RESUME && vcpu->exit->vectoring & INTERRUPTION_VALID) {
         reinject_vectored_event(vcpu);
     }
@@ -84,7 +99,6 @@ void vcpu_loop(struct vcpu *vcpu)
     for (;;) {
         enum vmx_result result = vmx_run(vcpu);
         uint64_t start = rdtsc();
-        enum action action;
 
         if (__builtin_expect(result != VMX_SUCCEED, 0)) {
             entry_refused(vcpu, result);
@@ -94,16 +108,12 @@ void vcpu_loop(struct vcpu *vcpu)
             entry_failed(vcpu);
             return;
         }
-        action = exit_handle(vcpu);
-        apply(vcpu, action);
+        apply(vcpu, handle(vcpu));
         count_cost(vcpu, rdtsc() - start);
         if (__builtin_expect(vcpu->exits >= vcpu->limit, 0)) {
             vcpu->attention |= ATTENTION_LIMIT;
         }
-        if (__builtin_expect(vcpu->attention != 0, 0)) {
-            attention_serve(vcpu);
-        }
-        if (__builtin_expect(vcpu->vm->end.ended, 0)) {
+        if (__builtin_expect(vcpu->attention != 0, 0) && attention_serve(vcpu)) {
             return;
         }
         trace_next(vcpu);

@@ -57,7 +57,7 @@ static void restore_registers(const struct vmx_operation *operation)
     write_cr0(operation->cr0);
 }
 
-enum status vmx_enter_operation(struct vmx_operation *operation)
+enum status vmx_enter_operation(struct vmx_operation *operation, bool verbose)
 {
     const struct vmx_capabilities *capabilities = &operation->capabilities;
     enum status status = page_take_cleared(&operation->vmxon_region);
@@ -66,7 +66,9 @@ enum status vmx_enter_operation(struct vmx_operation *operation)
         return status;
     }
     vmx_capabilities_read(&operation->capabilities);
-    vmx_capabilities_log(capabilities);
+    if (verbose) {
+        vmx_capabilities_log(capabilities);
+    }
     *(uint32_t *)operation->vmxon_region =
         (uint32_t)FIELD_GET(VMX_BASIC_REVISION, capabilities->basic);
 

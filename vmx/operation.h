@@ -21,10 +21,10 @@ enum status vmx_probe(char *why, size_t size) NODISCARD;
 
 /*
  * Enters VMX operation on the running processor: CR0 and CR4 fixed bits, CR4.VMXE, a VMXON region,
- * VMXON, each logged. STATUS_NO_MEMORY; STATUS_INVALID: the processor refused VMXON; in both cases
- * all is as before.
+ * VMXON, each logged (the capabilities only with `verbose`). STATUS_NO_MEMORY; STATUS_INVALID: the
+ * processor refused VMXON; in both cases all is as before.
  */
-enum status vmx_enter_operation(struct vmx_operation *operation) NODISCARD;
+enum status vmx_enter_operation(struct vmx_operation *operation, bool verbose) NODISCARD;
 
 /* VMXOFF; CR0 and CR4 as before, the region given back. */
 void vmx_leave_operation(struct vmx_operation *operation);

@@ -106,10 +106,9 @@ enum status setup_controls(struct vcpu *vcpu, const struct vmx_capabilities *cap
 
 /* Fields whose value is 0: VM entry reads them all, and a VMCS region starts with anything. */
 static const struct vmcs_field *const cleared[] = {
-    &VMCS_EXCEPTION_BITMAP,         &VMCS_PAGE_FAULT_ERROR_MASK,   &VMCS_PAGE_FAULT_ERROR_MATCH,
-    &VMCS_CR3_TARGET_COUNT,         &VMCS_EXIT_MSR_STORE_COUNT,    &VMCS_EXIT_MSR_LOAD_COUNT,
-    &VMCS_ENTRY_MSR_LOAD_COUNT,     &VMCS_ENTRY_INTERRUPTION_INFO, &VMCS_ENTRY_EXCEPTION_ERROR_CODE,
-    &VMCS_ENTRY_INSTRUCTION_LENGTH,
+    &VMCS_PAGE_FAULT_ERROR_MASK,   &VMCS_PAGE_FAULT_ERROR_MATCH,     &VMCS_CR3_TARGET_COUNT,
+    &VMCS_EXIT_MSR_STORE_COUNT,    &VMCS_EXIT_MSR_LOAD_COUNT,        &VMCS_ENTRY_MSR_LOAD_COUNT,
+    &VMCS_ENTRY_INTERRUPTION_INFO, &VMCS_ENTRY_EXCEPTION_ERROR_CODE, &VMCS_ENTRY_INSTRUCTION_LENGTH,
 };
 
 void setup_control_fields(const struct vcpu *vcpu)
@@ -125,6 +124,7 @@ void setup_control_fields(const struct vcpu *vcpu)
     for (unsigned i = 0; i < ARRAY_SIZE(cleared); i++) {
         vmwrite(*cleared[i], 0);
     }
+    vmwrite(VMCS_EXCEPTION_BITMAP, BIT(VECTOR_MC));
     vmwrite(VMCS_IO_BITMAP_A, hpa_of(vm->io_bitmap).value);
     vmwrite(VMCS_IO_BITMAP_B, hpa_of(vm->io_bitmap).value + PAGE_SIZE);
     vmwrite(VMCS_MSR_BITMAP, hpa_of(vm->msr_bitmap).value);

@@ -43,6 +43,7 @@ enum action vm_stop(struct vcpu *vcpu, bool failed, unsigned code, const char *f
     struct vm_end *end = &vcpu->vm->end;
     va_list arguments;
 
+    vcpu->attention |= ATTENTION_END;
     if (!end->ended) {
         end->ended = true;
         end->failed = failed;

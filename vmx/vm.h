@@ -30,7 +30,7 @@ struct host_state {
     uint64_t star, lstar, cstar, fmask, kernel_gs_base, tsc_aux;
     uint64_t sysenter_cs, sysenter_esp, sysenter_eip, pat, efer;
     struct descriptor_table gdtr, idtr;
-    bool has_xsave, has_xss, has_tscp;
+    bool has_xsave, has_xss, has_tscp, has_debugctl;
 };
 
 #define VM_MAX_RANGES 8
@@ -49,6 +49,7 @@ enum attention {
     ATTENTION_TRACE = 1,    /* print the newest exit: set for good with trace=live */
     ATTENTION_TEXT = 2,     /* print the guest's line */
     ATTENTION_LIMIT = 4,    /* limit= has been reached */
+    ATTENTION_END = 16,     /* the VM has ended */
     ATTENTION_POPULATE = 8, /* put memory where the newest exit, an EPT violation, found none */
 };
 

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Snapshots an exit: what the exit table flags for its reason, and no more. In a header of its own,
+ * as it is most of the way of an exit and belongs into the loop.
+ */
+#ifndef VMX_DECODE_H
+#define VMX_DECODE_H
+
+#include "vmx/vm.h"
+#include "vmx/vmcs.h"
+
+/* What few exits have: everything but reason, RIP and instruction length. */
+static inline void exit_decode_details(struct vmx_exit *exit, uint8_t has)
+{
+    if (has & EXIT_HAS_QUALIFICATION) {
+        exit->qualification = vmread(VMCS_EXIT_QUALIFICATION);
+    }
+    if (has & EXIT_HAS_LINEAR) {
+        exit->linear = GVA(vmread(VMCS_GUEST_LINEAR_ADDRESS));
+    }
+    if (has & EXIT_HAS_PHYSICAL) {
+        exit->physical = GPA(vmread(VMCS_GUEST_PHYSICAL_ADDRESS));
+    }
+    if (has & EXIT_HAS_INSTRUCTION) {
+        exit->instruction = (uint32_t)vmread(VMCS_EXIT_INSTRUCTION_INFO);
+    }
+    if (has & EXIT_HAS_INTERRUPTION) {
+        exit->interruption = (uint32_t)vmread(VMCS_EXIT_INTERRUPTION_INFO);
+        if (exit->interruption & INTERRUPTION_ERROR_CODE) {
+            exit->interruption_error = (uint32_t)vmread(VMCS_EXIT_INTERRUPTION_ERROR_CODE);
+        }
+    }
+    if (has & EXIT_HAS_VECTORING) {
+        exit->vectoring = (uint32_t)vmread(VMCS_IDT_VECTORING_INFO);
+        if (exit->vectoring & INTERRUPTION_ERROR_CODE) {
+            exit->vectoring_error = (uint32_t)vmread(VMCS_IDT_VECTORING_ERROR_CODE);
+        }
+    }
+}
+
+/* Fills in vcpu->exit from the current VMCS. */
+static inline void exit_decode(struct vcpu *vcpu)
+{
+    struct vmx_exit *exit = vcpu->exit;
+    uint64_t reason = vmread(VMCS_EXIT_REASON);
+    uint8_t has;
+
+    exit->n = ++vcpu->exits;
+    exit->reason = (uint32_t)FIELD_GET(EXIT_REASON_BASIC, reason);
+    exit->entry_failed = reason & EXIT_REASON_ENTRY_FAILURE;
+    exit->rip = vmread(VMCS_GUEST_RIP);
+    exit->vectoring = 0;
+    exit->interruption = 0;
+    /* A reason beyond the table has no handler; its code still stands in the report. */
+    has = exit->reason < EXIT_REASONS ? exit_has[exit->reason] : 0;
+    if (has & EXIT_HAS_LENGTH) {
+        exit->length = (uint32_t)vmread(VMCS_EXIT_INSTRUCTION_LENGTH);
+    }
+    if (has & ~EXIT_HAS_LENGTH) {
+        exit_decode_details(exit, has);
+    }
+}
+
+#endif
