@@ -100,7 +100,6 @@ static void run_vm(unsigned id, const struct guest *guest, const struct boot_mod
         log_line("vm", "end vm=%u vcpu=0 guest=%s why=\"%s\" exits=0 code=0", id, guest->name, why);
         tally_failure(tally, why);
     } else {
-        vm_log_map(&vm);
         vm_run(&vm, operation, &request);
         tally->exits += vm.exits;
         if (vm.end.failed) {

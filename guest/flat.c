@@ -10,6 +10,7 @@
 #include "kernel/log.h"
 #include "kernel/memory.h"
 #include "kernel/string.h"
+#include "vmx/launch.h"
 
 #define FLAT_TABLES 0x1000
 #define FLAT_GDT    0x7000
@@ -17,8 +18,9 @@
 #define FLAT_STACK  0xFFFF8
 #define FLAT_IMAGE  0x100000
 
-#define CHUNK (2 * MIB) /* the least that memory is taken in, so that EPT maps it in large pages   \
-                         */
+#define CHUNK                                                                                      \
+    (2 * MIB) /* the least that memory is taken in, so that EPT maps it in large pages             \
+               */
 
 static enum status refuse(const struct vm *vm, char *why, size_t size, const char *sentence)
 {
@@ -99,6 +101,7 @@ enum status guest_build_flat(struct vm *vm, const struct guest *guest, const voi
         string_copy(why, size, "too little memory");
         return STATUS_NO_MEMORY;
     }
+    vm_log_map(vm);
     copy_image(vm, image, length);
     guest_fill_tables(vm, GPA(FLAT_TABLES), GPA(FLAT_GDT), GPA(FLAT_TSS), GPA(0));
     vm->lazy_gpa = GPA(memory);

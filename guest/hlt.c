@@ -9,6 +9,7 @@
 #include "kernel/log.h"
 #include "kernel/memory.h"
 #include "kernel/string.h"
+#include "vmx/launch.h"
 
 #define HLT_PAGES     100
 #define HLT_OPCODE    0xF4
@@ -44,6 +45,7 @@ enum status guest_build_hlt(struct vm *vm, gpa_t base, char *why, size_t size)
                  status_text(status), HLT_PAGES + SUPPORT_PAGES, pages_free());
         return status;
     }
+    vm_log_map(vm);
     memset(guest_access(vm, base, length), HLT_OPCODE, length);
     memset(guest_access(vm, GPA(gdt + PAGE_SIZE), PAGE_SIZE), 0, PAGE_SIZE);
     guest_fill_tables(vm, GPA(support), GPA(gdt), GPA(gdt + PAGE_SIZE), base);

@@ -14,9 +14,9 @@
 
 /* What the guest's mode has to say about a new value. */
 struct guest_mode {
-    uint64_t cr0, cr4, efer; /* as the guest sees them now */
-    bool code_64;            /* CS.L with LMA: 64-bit code is running */
-    uint64_t cr4_allowed;    /* bits that the processor and Lintel let be 1 */
+    uint64_t cr0, cr3, cr4, efer; /* as the guest sees them now */
+    bool code_64;                 /* CS.L with LMA: 64-bit code is running */
+    uint64_t cr4_allowed;         /* bits that the processor and Lintel let be 1 */
     unsigned physical_width;
 };
 

@@ -3,8 +3,6 @@
 
 #include "kernel/cpu.h"
 #include "kernel/pagetable.h"
-#include "vmx/guest_mode.h"
-#include "vmx/vmcs.h"
 
 #define PTE_P  BIT(0)
 #define PTE_RW BIT(1)
@@ -37,11 +35,10 @@ static bool writable(const struct pt_walk *walk, unsigned levels)
     return true;
 }
 
-enum status guest_translate(const struct vcpu *vcpu, gva_t gva, bool write, gpa_t *gpa,
-                            uint32_t *error_code)
+enum status guest_translate(const struct vm *vm, const struct guest_mode *mode, gva_t gva,
+                            bool write, gpa_t *gpa, uint32_t *error_code)
 {
-    struct guest_mode mode = guest_mode_read(vcpu);
-    struct guest_tables tables = {.memory = {.at = guest_table_at}, .vm = vcpu->vm};
+    struct guest_tables tables = {.memory = {.at = guest_table_at}, .vm = vm};
     struct pt_format format = {
         .levels = 4,
         .largest_leaf = 3,
@@ -49,24 +46,23 @@ enum status guest_translate(const struct vcpu *vcpu, gva_t gva, bool write, gpa_
         .present = PTE_P,
         .table = PTE_P | PTE_RW,
         .leaf = PTE_PS,
-        .address = BITS(mode.physical_width - 1, PAGE_SHIFT),
+        .address = BITS(mode->physical_width - 1, PAGE_SHIFT),
     };
     struct pt_walk walk;
 
-    if (!(mode.cr0 & CR0_PG)) {
+    if (!(mode->cr0 & CR0_PG)) {
         *gpa = GPA(gva.value & UINT32_MAX);
         return STATUS_OK;
     }
-    if (!(mode.efer & EFER_LMA) || mode.cr4 & CR4_LA57) {
+    if (!(mode->efer & EFER_LMA) || mode->cr4 & CR4_LA57) {
         return STATUS_UNSUPPORTED;
     }
-    walk =
-        pt_walk(&format, &tables.memory, HPA(vmread(VMCS_GUEST_CR3) & format.address), gva.value);
+    walk = pt_walk(&format, &tables.memory, HPA(mode->cr3 & format.address), gva.value);
     if (!walk.readable) {
         return STATUS_UNSUPPORTED;
     }
     *error_code = (uint32_t)((walk.present ? PF_PRESENT : 0) | (write ? PF_WRITE : 0));
-    if (!walk.present || (write && mode.cr0 & CR0_WP && !writable(&walk, format.levels))) {
+    if (!walk.present || (write && mode->cr0 & CR0_WP && !writable(&walk, format.levels))) {
         return STATUS_FAULT;
     }
     *gpa = GPA(walk.target.value);

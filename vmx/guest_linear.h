@@ -3,14 +3,16 @@
 #ifndef VMX_GUEST_LINEAR_H
 #define VMX_GUEST_LINEAR_H
 
+#include "vmx/guest_cr.h"
 #include "vmx/vm.h"
 
 /*
- * Translates one address for a supervisor data access by the guest whose VMCS is current.
- * STATUS_FAULT: a page fault; `error_code` is what the processor would push. STATUS_UNSUPPORTED: a
- * paging mode that is not walked (32-bit, PAE, 5-level) or tables outside guest memory.
+ * Translates one address for a supervisor data access by a guest in `mode`, through tables in its
+ * own memory. STATUS_FAULT: a page fault; `error_code` is what the processor would push.
+ * STATUS_UNSUPPORTED: a paging mode that is not walked (32-bit, PAE, 5-level) or tables outside
+ * guest memory.
  */
-enum status guest_translate(const struct vcpu *vcpu, gva_t gva, bool write, gpa_t *gpa,
-                            uint32_t *error_code) NODISCARD;
+enum status guest_translate(const struct vm *vm, const struct guest_mode *mode, gva_t gva,
+                            bool write, gpa_t *gpa, uint32_t *error_code) NODISCARD;
 
 #endif

@@ -50,6 +50,7 @@ struct guest_mode guest_mode_read(const struct vcpu *vcpu)
 {
     struct guest_mode mode = {
         .cr0 = guest_cr0_read(),
+        .cr3 = vmread(VMCS_GUEST_CR3),
         .cr4 = guest_cr4_read(),
         .efer = guest_efer_read(vcpu),
         .cr4_allowed = vcpu->cr4_fixed1 & ~CR4_OWNED,

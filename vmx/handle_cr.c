@@ -85,7 +85,7 @@ static enum action write_guest_cr0(struct vcpu *vcpu, uint64_t value)
         return vm_stop(vcpu, true, 0, "CR0=0x%lx needs secondary.unrestricted", value);
     }
     if (paging_changes && uses_pdptes(value, mode.cr4, mode.efer)) {
-        enum status status = load_pdptes(vcpu, vmread(VMCS_GUEST_CR3), mode.physical_width);
+        enum status status = load_pdptes(vcpu, mode.cr3, mode.physical_width);
         if (status != STATUS_OK) {
             return pdptes_failed(vcpu, status);
         }
@@ -128,7 +128,7 @@ static enum action write_guest_cr4(struct vcpu *vcpu, uint64_t value)
         return inject_gp();
     }
     if (uses_pdptes(mode.cr0, value, mode.efer) && (value ^ mode.cr4) & (CR4_PAE | CR4_PGE)) {
-        enum status status = load_pdptes(vcpu, vmread(VMCS_GUEST_CR3), mode.physical_width);
+        enum status status = load_pdptes(vcpu, mode.cr3, mode.physical_width);
         if (status != STATUS_OK) {
             return pdptes_failed(vcpu, status);
         }

@@ -43,76 +43,124 @@ static uint32_t port_in(struct vcpu *vcpu, const struct io_access *access)
     return value & (uint32_t)size_mask(access->size);
 }
 
-/* Moves one element of INS or OUTS between port and guest memory at `gva`. */
-static enum action move_element(struct vcpu *vcpu, const struct io_access *access, gva_t gva)
-{
-    uint32_t value = 0;
-    uint32_t error_code = 0;
-    gpa_t gpa;
-    void *memory;
+/* One element of INS or OUTS in memory: in one piece, or in two where it crosses a page. */
+struct element {
+    void *piece[2];
+    unsigned length[2];
+};
 
-    switch (guest_translate(vcpu, gva, access->in, &gpa, &error_code)) {
-    case STATUS_OK:
-        break;
-    case STATUS_FAULT:
-        return inject_pf(gva.value, error_code);
-    default:
-        vcpu_report(vcpu);
-        return vm_stop(vcpu, true, 0, "string I/O in a paging mode that is not walked");
+/* Finds the element of `size` bytes at `linear`. ACTION_ADVANCE: it can be reached; else what the
+ * access led to. */
+static enum action find_element(struct vcpu *vcpu, const struct guest_mode *mode, uint64_t linear,
+                                unsigned size, bool write, struct element *element)
+{
+    unsigned first = (unsigned)MIN(PAGE_SIZE - linear % PAGE_SIZE, (uint64_t)size);
+
+    element->length[0] = first;
+    element->length[1] = size - first;
+    for (unsigned i = 0; i < 2 && element->length[i] != 0; i++) {
+        uint64_t at = i == 0 ? linear : linear + first;
+        uint32_t error_code = 0;
+        gpa_t gpa;
+        enum status status = guest_translate(vcpu->vm, mode, GVA(at), write, &gpa, &error_code);
+
+        if (status == STATUS_FAULT) {
+            return inject_pf(at, error_code);
+        }
+        if (status != STATUS_OK) {
+            vcpu_report(vcpu);
+            return vm_stop(vcpu, true, 0, "string I/O in a paging mode that is not walked");
+        }
+        element->piece[i] = guest_access(vcpu->vm, gpa, element->length[i]);
+        if (element->piece[i] == NULL) {
+            vcpu_report(vcpu);
+            return vm_stop(vcpu, true, 0, "string I/O at guest-physical 0x%lx: no memory",
+                           gpa.value);
+        }
     }
-    memory = guest_access(vcpu->vm, gpa, access->size);
-    if (memory == NULL) {
-        vcpu_report(vcpu);
-        return vm_stop(vcpu, true, 0, "string I/O at guest-physical 0x%lx: no memory", gpa.value);
+    return ACTION_ADVANCE;
+}
+
+/* Moves one element between port and memory; a fault comes before the port is touched. */
+static enum action move_element(struct vcpu *vcpu, const struct guest_mode *mode,
+                                const struct io_access *access, uint64_t linear)
+{
+    uint8_t bytes[4] = {0};
+    uint32_t value;
+    struct element element;
+    enum action action = find_element(vcpu, mode, linear, access->size, access->in, &element);
+
+    if (action != ACTION_ADVANCE) {
+        return action;
     }
     if (access->in) {
         value = port_in(vcpu, access);
-        memcpy(memory, &value, access->size);
+        memcpy(bytes, &value, sizeof(bytes));
+        memcpy(element.piece[0], bytes, element.length[0]);
+        memcpy(element.piece[1], bytes + element.length[0], element.length[1]);
         return ACTION_ADVANCE;
     }
-    memcpy(&value, memory, access->size);
+    memcpy(bytes, element.piece[0], element.length[0]);
+    memcpy(bytes + element.length[0], element.piece[1], element.length[1]);
+    memcpy(&value, bytes, sizeof(value));
     return port_out(vcpu, access, value);
 }
 
-/* RSI, RDI and RCX count in the instruction's address size: 64 bits in 64-bit code, as far as we
- * go; narrower ones wrap in 32. */
-static uint64_t step(uint64_t value, uint64_t by, bool wide)
+/* SDM vol. 3C, "VM-Exit Instruction-Information Field as Used for INS and OUTS": bits 9:7 are the
+ * address size. Processors that do not fill it in leave us the mode's default. */
+static unsigned address_bits(const struct vcpu *vcpu, const struct guest_mode *mode)
 {
-    return wide ? value + by : (uint32_t)(value + by);
+    if (vcpu->io_information) {
+        return 16U << FIELD_GET(BITS(9, 7), vmread(VMCS_EXIT_INSTRUCTION_INFO));
+    }
+    return mode->code_64 ? 64 : 32;
 }
 
+/* RSI, RDI or RCX after `by` more, as an instruction of that address size leaves it. */
+static uint64_t step(uint64_t value, uint64_t by, unsigned bits)
+{
+    if (bits == 16) {
+        return (value & ~UINT64_C(0xFFFF)) | (uint16_t)(value + by);
+    }
+    return bits == 32 ? (uint32_t)(value + by) : value + by;
+}
+
+static bool is_zero(uint64_t value, unsigned bits)
+{
+    return (value & (~UINT64_C(0) >> (64 - bits))) == 0;
+}
+
+/* INS and OUTS, element by element: as many as an exit may take, the rest exits again. */
 static enum action handle_string(struct vcpu *vcpu, const struct io_access *access)
 {
     uint64_t *index = &vcpu->frame.gpr[access->in ? RDI : RSI];
     uint64_t *count = &vcpu->frame.gpr[RCX];
-    bool wide = guest_mode_read(vcpu).code_64;
+    struct guest_mode mode = guest_mode_read(vcpu);
+    unsigned bits = address_bits(vcpu, &mode);
     uint64_t by = vmread(VMCS_GUEST_RFLAGS) & RFLAGS_DF ? -(uint64_t)access->size : access->size;
     uint64_t linear = vmread(VMCS_GUEST_LINEAR_ADDRESS);
 
-    for (unsigned i = 0; i < MOST_ITERATIONS; i++) {
+    /* A whole line of the guest's text ends an exit early, to be logged before more comes. */
+    for (unsigned i = 0; i < MOST_ITERATIONS && !(vcpu->attention & ATTENTION_TEXT); i++) {
         enum action action;
 
-        if (access->rep && (wide ? *count : (uint32_t)*count) == 0) {
+        if (access->rep && is_zero(*count, bits)) {
             return ACTION_ADVANCE;
         }
-        action = move_element(vcpu, access, GVA(linear));
+        action = move_element(vcpu, &mode, access, linear);
         if (action == ACTION_RESUME) {
             return action; /* a fault: this element is still to be done */
         }
-        linear = step(linear, by, wide);
-        *index = step(*index, by, wide);
+        linear = step(linear, by, mode.code_64 ? 64 : 32);
+        *index = step(*index, by, bits);
         if (access->rep) {
-            *count = step(*count, UINT64_MAX, wide);
+            *count = step(*count, UINT64_MAX, bits);
         }
         if (!access->rep || action == ACTION_STOP) {
             return action;
         }
-        /* The guest's line is whole: let it be logged before more text comes. */
-        if (vcpu->attention & ATTENTION_TEXT) {
-            break;
-        }
     }
-    return *count == 0 ? ACTION_ADVANCE : ACTION_RESUME;
+    return is_zero(*count, bits) ? ACTION_ADVANCE : ACTION_RESUME;
 }
 
 enum action handle_io(struct vcpu *vcpu)

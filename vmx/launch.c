@@ -44,6 +44,7 @@ static struct vcpu *vcpu_create(struct vm *vm, const struct vmx_capabilities *ca
     vcpu->cr0_fixed1 = capabilities->cr0_fixed1;
     vcpu->cr4_fixed0 = capabilities->cr4_fixed0;
     vcpu->cr4_fixed1 = capabilities->cr4_fixed1;
+    vcpu->io_information = capabilities->basic & VMX_BASIC_IO_INFO;
     vcpu->ept_pointer = ept_pointer(&vm->ept, &vm->ept_abilities);
     for (unsigned reason = 0; reason <= EXIT_REASONS; reason++) {
         vcpu->statistics[reason].least = UINT64_MAX;
@@ -127,9 +128,9 @@ static enum status prepare(struct vcpu *vcpu, const struct vmx_capabilities *cap
     setup_guest_state(vcpu);
     log_line("vmx",
              "VMCS filled vm=%u guest-rip=0x%lx guest-rsp=0x%lx guest-cr3=0x%lx host-rip=0x%lx "
-             "host-rsp=0x%lx eptp=0x%lx",
+             "host-rsp=0x%lx msr-bitmap=0x%lx",
              vcpu->vm->id, vmread(VMCS_GUEST_RIP), vmread(VMCS_GUEST_RSP), vmread(VMCS_GUEST_CR3),
-             vmread(VMCS_HOST_RIP), vmread(VMCS_HOST_RSP), vcpu->ept_pointer);
+             vmread(VMCS_HOST_RIP), vmread(VMCS_HOST_RSP), vmread(VMCS_MSR_BITMAP));
     return STATUS_OK;
 }
 

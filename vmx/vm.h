@@ -77,6 +77,7 @@ struct vcpu {
     struct controls controls;
     uint64_t cr0_fixed0, cr0_fixed1, cr4_fixed0, cr4_fixed1;
     uint64_t ept_pointer;
+    bool io_information; /* INS and OUTS fill in the VM-exit instruction information */
     uint16_t vpid;
     void *vmcs;
     uint32_t timer; /* VMX-preemption timer value, where the control is on */
