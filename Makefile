@@ -61,10 +61,10 @@ help:
 
 .PHONY: kernel iso deps debug clean format
 kernel: deps-run
-	@$(MAKE) --no-print-directory $(BUILD)/lintel.elf $(BUILD)/lintel.bin $(BUILD)/guest/hello.bin
+	@$(MAKE) --no-print-directory -s $(BUILD)/lintel.elf $(BUILD)/lintel.bin $(BUILD)/guest/hello.bin
 
 iso: kernel
-	@$(MAKE) --no-print-directory $(BUILD)/lintel.iso
+	@$(MAKE) --no-print-directory -s $(BUILD)/lintel.iso
 
 deps:
 	@tools/deps

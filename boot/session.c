@@ -15,6 +15,7 @@
 /* The sum of all VMs of the boot. */
 struct tally {
     bool failed;
+    bool launched; /* at least one VM was entered */
     uint64_t exits;
     char why[64]; /* the first failure's, else VM 0's */
 };
@@ -108,6 +109,7 @@ static void run_vm(unsigned id, const struct guest *guest, const struct boot_mod
             string_copy(tally->why, sizeof(tally->why), vm.end.why);
         }
     }
+    tally->launched |= vm.first_entry != 0;
     if (id == 0 && vm.first_entry != 0) {
         uint64_t ticks = vm.first_entry - time_first();
         log_line("stat", "boot to first entry in TSC ticks total=%lu waits=%lu work=%lu", ticks,
@@ -154,7 +156,9 @@ void session_run(const struct boot *boot)
         session_end(boot, false, why, 0, guest->name);
     }
     run_operation(0, guest, module, boot, &tally);
-    log_line("boot", "a second VM in the same boot, to prove that leaving was clean");
-    run_operation(1, guest_find("hlt"), NULL, boot, &tally);
+    if (tally.launched) {
+        log_line("boot", "a second VM in the same boot, to prove that leaving was clean");
+        run_operation(1, guest_find("hlt"), NULL, boot, &tally);
+    }
     session_end(boot, !tally.failed, tally.why, tally.exits, guest->name);
 }

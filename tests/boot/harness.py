@@ -11,8 +11,9 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -26,6 +27,11 @@ from launcher.machine import BOCHS, TCG  # noqa: E402
 # "bochs-fast" has no GRUB; "bochs" and "tcg" boot the ISO; "bochs-2.7" is the system's old Bochs,
 # whatever its version below 3, and the test is skipped where there is none.
 MACHINES = ("bochs-fast", "bochs", "bochs-2.7", TCG)
+
+# EPT and unrestricted guest, but neither accessed and dirty bits nor 1 GiB pages; then ever newer.
+OLD_CPU = "corei5_arrandale_m520"
+CPUS = (OLD_CPU, "corei7_haswell_4770", "tigerlake")
+ALL_CPUS = (*CPUS, "corei7_skylake_x", "sapphire_rapids", "arrow_lake")
 
 
 @dataclass(frozen=True)
@@ -56,6 +62,26 @@ class Run:
         found = [record for record in self.records if record.topic == topic]
         return found if words is None else [one for one in found if one.words == words]
 
+    def exits(self, vm: int = 0) -> list[records.Record]:
+        return [record for record in self.topic("exit") if record.keys["vm"] == str(vm)]
+
+    def end(self, vm: int = 0) -> records.Record:
+        """The one end record of a VM."""
+        (record,) = (one for one in self.topic("vm", "end") if one.keys["vm"] == str(vm))
+        return record
+
+    @cached_property
+    def printed(self) -> list[str]:
+        """What the guest of VM 0 printed: the text of each of its records."""
+        guest = [one for one in self.topic("guest") if "text" in one.keys]
+        return [one.keys["text"] for one in guest if one.keys["vm"] == "0"]
+
+    @cached_property
+    def shown(self) -> dict[str, int]:
+        """What a guest said by SHOW and TRY of guests.py."""
+        pairs = (line.partition("=") for line in self.printed if "=" in line)
+        return {name: int(value, 16) for name, _, value in pairs}
+
 
 def old_bochs() -> bochs.Bochs:
     found = bochs.system()
@@ -75,9 +101,14 @@ def boot(
     cpus: int = 1,
     timeout: float = 60,
     ips: int = bochs.IPS,
+    iso: Path | None = None,
+    extra: Sequence[str] = (),
     build: Path = REPOSITORY / "build",
 ) -> Run:
-    """Boots build/lintel.elf (by the fast path: lintel.bin); `guest` goes along as a module."""
+    """Boots build/lintel.elf (by the fast path: lintel.bin); `guest` goes along as a module.
+
+    `iso` boots that image as it is instead. `extra`: lines of bochsrc, on the fast path.
+    """
     if machine not in MACHINES:
         raise ValueError(f"machine {machine!r}: there are {', '.join(MACHINES)}")
     modules = [] if guest is None else [Module("guest.bin", guest)]
@@ -88,7 +119,9 @@ def boot(
             guest_file.write_bytes(guest)
 
         def fast(work: Path, arguments: Sequence[str]) -> list[str]:
-            return boot_lines(work, build / "lintel.elf", build / "lintel.bin", arguments, modules)
+            kernel = build / "lintel.elf"
+            lines = boot_lines(work, kernel, build / "lintel.bin", arguments, modules)
+            return [*lines, *extra]
 
         plan = launch.Plan(
             machine=TCG if machine == TCG else BOCHS,
@@ -99,9 +132,16 @@ def boot(
             kernel=build / "lintel.elf",
             guest=guest_file,
             arguments=tuple(args),
+            iso=iso,
             timeout=timeout,
             ips=ips,
             bochs=old_bochs() if machine == "bochs-2.7" else None,
             boot_lines=fast if machine == "bochs-fast" else None,
         )
         return Run(launch.run(plan, []))
+
+
+@cache
+def once(*args: str, **how: Any) -> Run:
+    """As boot(args=args, …), but the same boot is made once only: for tests that only read."""
+    return boot(args=args, **how)
