@@ -51,8 +51,7 @@ static inline void exit_decode(struct vcpu *vcpu)
     exit->rip = vmread(VMCS_GUEST_RIP);
     exit->vectoring = 0;
     exit->interruption = 0;
-    /* A reason beyond the table has no handler; its code still stands in the report. */
-    has = exit->reason < EXIT_REASONS ? exit_has[exit->reason] : 0;
+    has = exit_has(exit->reason);
     if (has & EXIT_HAS_LENGTH) {
         exit->length = (uint32_t)vmread(VMCS_EXIT_INSTRUCTION_LENGTH);
     }

@@ -132,7 +132,7 @@ static enum action handle_preemption_timer(struct vcpu *vcpu)
     return ACTION_RESUME;
 }
 
-enum action (*const exit_handlers[EXIT_REASONS])(struct vcpu *vcpu) = {
+enum action (*const exit_handlers[EXIT_REASONS + 1])(struct vcpu *vcpu) = {
     [EXIT_EXCEPTION_OR_NMI] = handle_exception_or_nmi,
     [EXIT_EXTERNAL_INTERRUPT] = handle_external_interrupt,
     [EXIT_TRIPLE_FAULT] = handle_triple_fault,

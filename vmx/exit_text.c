@@ -18,7 +18,7 @@ const char *gpr_name(unsigned gpr)
 
 bool exit_has_linear(const struct vmx_exit *exit)
 {
-    if (!(exit_has[exit->reason] & EXIT_HAS_LINEAR)) {
+    if (!(exit_has(exit->reason) & EXIT_HAS_LINEAR)) {
         return false;
     }
     return exit->reason != EXIT_EPT_VIOLATION || exit->qualification & EPT_VIOLATION_LINEAR;
@@ -34,7 +34,7 @@ bool exit_has_length(const struct vmx_exit *exit)
     if (exit->reason == EXIT_TASK_SWITCH) {
         return task_switch_decode(exit->qualification).source != TASK_GATE;
     }
-    return exit_has[exit->reason] & EXIT_HAS_LENGTH;
+    return exit_has(exit->reason) & EXIT_HAS_LENGTH;
 }
 
 static void control_register_text(uint64_t qualification, char *text, size_t size)

@@ -8,8 +8,8 @@
 
 #include "vmx/vm.h"
 
-/* By basic exit reason; NULL: none. */
-extern enum action (*const exit_handlers[EXIT_REASONS])(struct vcpu *vcpu);
+/* By basic exit reason, the last for all beyond the table; NULL: none. */
+extern enum action (*const exit_handlers[EXIT_REASONS + 1])(struct vcpu *vcpu);
 
 /* An exit without a handler: reports it whole and stops the VM. */
 enum action handle_unexpected(struct vcpu *vcpu);

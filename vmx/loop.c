@@ -56,14 +56,19 @@ static void advance(struct vcpu *vcpu)
     }
 }
 
-static enum action handle(struct vcpu *vcpu)
+/* The row of an exit in tables by reason: the last stands for all reasons beyond the SDM's table.
+ */
+static unsigned row_of(const struct vmx_exit *exit)
 {
-    uint32_t reason = vcpu->exit->reason;
+    return MIN(exit->reason, (uint32_t)EXIT_REASONS);
+}
 
-    if (__builtin_expect(reason < EXIT_REASONS && exit_handlers[reason] != NULL, 1)) {
-        return exit_handlers[reason](vcpu);
+static enum action handle(struct vcpu *vcpu, unsigned row)
+{
+    if (__builtin_expect(exit_handlers[row] == NULL, 0)) {
+        return handle_unexpected(vcpu);
     }
-    return handle_unexpected(vcpu);
+    return exit_handlers[row](vcpu);
 }
 
 /* Applies what the handler answered. */
@@ -78,12 +83,8 @@ static void apply(struct vcpu *vcpu, enum action action)
 }
 
 /* The way of the exit itself: slow work behind the attention word is not part of it. */
-static void count_cost(struct vcpu *vcpu, uint64_t ticks)
+static void count_cost(struct exit_statistics *row, uint64_t ticks)
 {
-    /* The last row stands for all reasons beyond the table. */
-    struct exit_statistics *row =
-        &vcpu->statistics[MIN(vcpu->exit->reason, (uint32_t)EXIT_REASONS)];
-
     row->count++;
     row->ticks += ticks;
     if (ticks > row->most) {
@@ -99,6 +100,7 @@ void vcpu_loop(struct vcpu *vcpu)
     for (;;) {
         enum vmx_result result = vmx_run(vcpu);
         uint64_t start = rdtsc();
+        unsigned row;
 
         if (__builtin_expect(result != VMX_SUCCEED, 0)) {
             entry_refused(vcpu, result);
@@ -108,8 +110,9 @@ void vcpu_loop(struct vcpu *vcpu)
             entry_failed(vcpu);
             return;
         }
-        apply(vcpu, handle(vcpu));
-        count_cost(vcpu, rdtsc() - start);
+        row = row_of(vcpu->exit);
+        apply(vcpu, handle(vcpu, row));
+        count_cost(&vcpu->statistics[row], rdtsc() - start);
         if (__builtin_expect(vcpu->exits >= vcpu->limit, 0)) {
             vcpu->attention |= ATTENTION_LIMIT;
         }

@@ -6,7 +6,7 @@
 
 #define NOTE(text)
 
-const uint8_t exit_has[EXIT_REASONS] = {
+const uint8_t exit_has_table[EXIT_REASONS + 1] = {
 #define EXIT_REASON(code, symbol, has, title) [code] = (has),
 #include "vmx/exit_reasons.def"
 #undef EXIT_REASON

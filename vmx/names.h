@@ -31,7 +31,12 @@ const char *exit_reason_name(unsigned reason);
 /* The SDM's words: "I/O instruction" for 30. */
 const char *exit_reason_title(unsigned reason);
 
-/* Of enum exit_has; 0 for a reason that is not in the table. */
-extern const uint8_t exit_has[EXIT_REASONS];
+/* Of enum exit_has, by row: the reason, or EXIT_REASONS for all that are not in the table. */
+extern const uint8_t exit_has_table[EXIT_REASONS + 1];
+
+static inline uint8_t exit_has(uint32_t reason)
+{
+    return exit_has_table[reason < EXIT_REASONS ? reason : EXIT_REASONS];
+}
 
 #endif

@@ -17,7 +17,7 @@ static const char *action_text(const struct vmx_exit *exit)
 /* Appends ` key=0xvalue` for what this exit has. */
 static void optional_text(const struct vmx_exit *exit, char *text, size_t size)
 {
-    uint8_t has = exit->reason < EXIT_REASONS ? exit_has[exit->reason] : 0;
+    uint8_t has = exit_has(exit->reason);
     size_t at = 0;
 
     text[0] = '\0';
