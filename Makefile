@@ -137,4 +137,5 @@ clean:
 -include tests/unit/unit.mk
 -include tests/fuzz/fuzz.mk
 -include tests/tests.mk
+-include tests/nested/nested.mk
 -include tools/check.mk

@@ -17,7 +17,8 @@ struct percpu {
     uint32_t nmi_count;  /* NMIs that came while the hypervisor ran */
     struct fault_recovery *recovery; /* where an exception goes on instead of a panic, or NULL */
     unsigned panics;                 /* depth: a panic inside a panic says less */
-    void *tenant;                    /* what a higher room runs here; the base never looks at it */
+    void *tenant;                    /* what a higher room runs here; the base never looks at it, */
+    uint64_t counted;                /* nor at what it counts here: VMX instructions */
     struct gdt gdt;
     struct tss tss;
 };

@@ -38,26 +38,32 @@ static inline void exit_decode_details(struct vmx_exit *exit, uint8_t has)
     }
 }
 
-/* Fills in vcpu->exit from the current VMCS. */
-static inline void exit_decode(struct vcpu *vcpu)
+/*
+ * Fills in `exit` from the current VMCS; gives its row in tables by reason: the basic reason, or
+ * EXIT_REASONS for a failed entry and for reasons beyond the SDM's table.
+ */
+static inline unsigned exit_decode(struct vcpu *vcpu, struct vmx_exit *exit)
 {
-    struct vmx_exit *exit = vcpu->exit;
-    uint64_t reason = vmread(VMCS_EXIT_REASON);
+    uint32_t reason = vmread(VMCS_EXIT_REASON) & (EXIT_REASON_BASIC | EXIT_REASON_ENTRY_FAILURE);
+    unsigned row = reason;
     uint8_t has;
 
     exit->n = ++vcpu->exits;
-    exit->reason = (uint32_t)FIELD_GET(EXIT_REASON_BASIC, reason);
-    exit->entry_failed = reason & EXIT_REASON_ENTRY_FAILURE;
+    exit->reason = reason;
+    if (__builtin_expect(reason >= EXIT_REASONS, 0)) {
+        exit->reason = reason & EXIT_REASON_BASIC;
+        exit->entry_failed = reason & EXIT_REASON_ENTRY_FAILURE;
+        row = EXIT_REASONS;
+    }
     exit->rip = vmread(VMCS_GUEST_RIP);
-    exit->vectoring = 0;
-    exit->interruption = 0;
-    has = exit_has(exit->reason);
+    has = exit_has_table[row];
     if (has & EXIT_HAS_LENGTH) {
         exit->length = (uint32_t)vmread(VMCS_EXIT_INSTRUCTION_LENGTH);
     }
     if (has & ~EXIT_HAS_LENGTH) {
         exit_decode_details(exit, has);
     }
+    return row;
 }
 
 #endif

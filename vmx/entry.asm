@@ -40,17 +40,14 @@ FRAME_HOST_RSP  equ 16 * 8              ; struct vcpu_frame; pinned in vmx/run.c
         push rax
 %endmacro
 
-; enum vmx_result vmx_enter(struct vcpu_frame *frame, bool launched)
-; HOST_RSP in the VMCS is &frame->host_rsp: an exit pushes the guest's registers into the frame. NMI,
-; double fault and machine check have stacks of their own, and nothing else comes in between.
-global vmx_enter, vmx_exit_entry
-vmx_enter:
+; Called by vmx_enter() in run.h: RDI = frame, SIL = launched; EAX = enum vmx_result. RSP, RBP, RBX
+; and R12 are as before. HOST_RSP in the VMCS is &frame->host_rsp: an exit pushes the guest's registers into
+; the frame. NMI, double fault and machine check have stacks of their own, and nothing else comes.
+global vmx_entry, vmx_exit_entry
+vmx_entry:
         push rbp
         push rbx
         push r12
-        push r13
-        push r14
-        push r15
         mov [rdi + FRAME_HOST_RSP], rsp
         mov rsp, rdi
         test sil, sil
@@ -71,9 +68,6 @@ vmx_exit_entry:
         mov rsp, [rsp + FRAME_HOST_RSP]
         xor eax, eax                    ; VMX_SUCCEED
 restore_host:
-        pop r15
-        pop r14
-        pop r13
         pop r12
         pop rbx
         pop rbp

@@ -9,8 +9,8 @@
 #include "kernel/types.h"
 #include "vmx/names.h"
 
-#define EXIT_REASON_BASIC         BITS(15, 0)
-#define EXIT_REASON_ENTRY_FAILURE BIT(31)
+#define EXIT_REASON_BASIC         UINT32_C(0xFFFF)
+#define EXIT_REASON_ENTRY_FAILURE (UINT32_C(1) << 31)
 
 /* The common layout of VM-exit, VM-entry and IDT-vectoring interruption information. */
 #define INTERRUPTION_VECTOR     BITS(7, 0)
@@ -37,7 +37,7 @@ enum action {
 struct vmx_exit {
     uint64_t n; /* counts the virtual CPU's own exits, from 1 */
     uint32_t reason, action;
-    bool entry_failed; /* VM entry failed after its first checks: reasons 33, 34 and 41 */
+    bool entry_failed; /* where the row is EXIT_REASONS: VM entry failed after its first checks */
     uint64_t rip;
     uint64_t qualification;
     gva_t linear;
@@ -47,6 +47,18 @@ struct vmx_exit {
     uint32_t vectoring, vectoring_error;
     uint32_t instruction;
 };
+
+/* The VM-exit interruption information, and the IDT-vectoring information, of an exit that has
+ * such; 0 of any other. */
+static inline uint32_t exit_interruption(const struct vmx_exit *exit)
+{
+    return exit_has(exit->reason) & EXIT_HAS_INTERRUPTION ? exit->interruption : 0;
+}
+
+static inline uint32_t exit_vectoring(const struct vmx_exit *exit)
+{
+    return exit_has(exit->reason) & EXIT_HAS_VECTORING ? exit->vectoring : 0;
+}
 
 /* Whether `exit` carries a valid guest-linear address, or instruction length. */
 bool exit_has_linear(const struct vmx_exit *exit);

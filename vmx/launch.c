@@ -180,6 +180,7 @@ void vm_run(struct vm *vm, const struct vmx_operation *operation, const struct r
         log_line("vm", "launch vm=%u vcpu=%u guest=%s by VMLAUNCH", vm->id, vcpu->id, vm->guest);
         vm->waited = console_waited() + time_waited();
         vm->first_entry = rdtsc();
+        (void)vmx_count_take(); /* those of the preparation */
         vcpu_loop(vcpu);
         host_state_restore(&vcpu->host);
         this_cpu()->tenant = NULL;

@@ -21,26 +21,11 @@ _Static_assert(__builtin_offsetof(struct vcpu_frame, host_rsp) == 16 * 8, "FRAME
 #define PENDING_DEBUG_BS        BIT(14)
 #define DEBUGCTL_BTF            BIT(1)
 
-/*
- * Enters the guest, whose VMCS is current, and decodes the exit into vcpu->exit. Only after
- * VMX_SUCCEED is there one.
- */
-NODISCARD static enum vmx_result vmx_run(struct vcpu *vcpu)
-{
-    enum vmx_result result = vmx_enter(&vcpu->frame, vcpu->launched);
-
-    if (__builtin_expect(result == VMX_SUCCEED, 1)) {
-        vcpu->launched = true;
-        exit_decode(vcpu);
-    }
-    return result;
-}
-
 /* SDM vol. 3C, "Advancing the Guest RIP": what the processor does when an instruction completes. */
-static void advance(struct vcpu *vcpu)
+static void advance(const struct vmx_exit *exit)
 {
-    uint64_t rip = vcpu->exit->rip;
-    uint64_t next = rip + vcpu->exit->length;
+    uint64_t rip = exit->rip;
+    uint64_t next = rip + exit->length;
     uint64_t blocking = vmread(VMCS_GUEST_INTERRUPTIBILITY);
 
     if ((next ^ rip) >> 32 != 0 && !(vmread(VMCS_GUEST_CS_AR) & BIT(13))) {
@@ -56,11 +41,21 @@ static void advance(struct vcpu *vcpu)
     }
 }
 
-/* The row of an exit in tables by reason: the last stands for all reasons beyond the SDM's table.
+/*
+ * Enters the guest, whose VMCS is current, and decodes the exit into vcpu->exit; `row` is its row
+ * in tables by reason. Only after VMX_SUCCEED is there an exit.
  */
-static unsigned row_of(const struct vmx_exit *exit)
+NODISCARD static enum vmx_result vmx_run(struct vcpu *vcpu, unsigned *row)
 {
-    return MIN(exit->reason, (uint32_t)EXIT_REASONS);
+    enum vmx_result result;
+
+    vmx_count();
+    result = vmx_enter(&vcpu->frame, vcpu->launched);
+    if (__builtin_expect(result == VMX_SUCCEED, 1)) {
+        vcpu->launched = true;
+        *row = exit_decode(vcpu, vcpu->exit);
+    }
+    return result;
 }
 
 static enum action handle(struct vcpu *vcpu, unsigned row)
@@ -72,12 +67,12 @@ static enum action handle(struct vcpu *vcpu, unsigned row)
 }
 
 /* Applies what the handler answered. */
-static void apply(struct vcpu *vcpu, enum action action)
+static void apply(const struct vcpu *vcpu, struct vmx_exit *exit, enum action action)
 {
-    vcpu->exit->action = action;
+    exit->action = action;
     if (action == ACTION_ADVANCE) {
-        advance(vcpu);
-    } else if (action == ACTION_RESUME && vcpu->exit->vectoring & INTERRUPTION_VALID) {
+        advance(exit);
+    } else if (action == ACTION_RESUME && exit_vectoring(exit) & INTERRUPTION_VALID) {
         reinject_vectored_event(vcpu);
     }
 }
@@ -85,6 +80,7 @@ static void apply(struct vcpu *vcpu, enum action action)
 /* The way of the exit itself: slow work behind the attention word is not part of it. */
 static void count_cost(struct exit_statistics *row, uint64_t ticks)
 {
+    row->instructions += vmx_count_take();
     row->count++;
     row->ticks += ticks;
     if (ticks > row->most) {
@@ -95,30 +91,36 @@ static void count_cost(struct exit_statistics *row, uint64_t ticks)
     }
 }
 
+/* Counts, traces and serves the attention word; answers whether the VM has ended. */
+static bool finish(struct vcpu *vcpu)
+{
+    if (__builtin_expect(vcpu->exits >= vcpu->limit, 0)) {
+        vcpu->attention |= ATTENTION_LIMIT;
+    }
+    if (__builtin_expect(vcpu->attention != 0, 0) && attention_serve(vcpu)) {
+        return true;
+    }
+    trace_next(vcpu);
+    return false;
+}
+
 void vcpu_loop(struct vcpu *vcpu)
 {
-    for (;;) {
-        enum vmx_result result = vmx_run(vcpu);
+    do {
+        unsigned row = EXIT_REASONS;
+        enum vmx_result result = vmx_run(vcpu, &row);
         uint64_t start = rdtsc();
-        unsigned row;
+        struct vmx_exit *exit = vcpu->exit;
 
         if (__builtin_expect(result != VMX_SUCCEED, 0)) {
             entry_refused(vcpu, result);
             return;
         }
-        if (__builtin_expect(vcpu->exit->entry_failed, 0)) {
+        if (__builtin_expect(row == EXIT_REASONS && exit->entry_failed, 0)) {
             entry_failed(vcpu);
             return;
         }
-        row = row_of(vcpu->exit);
-        apply(vcpu, handle(vcpu, row));
+        apply(vcpu, exit, handle(vcpu, row));
         count_cost(&vcpu->statistics[row], rdtsc() - start);
-        if (__builtin_expect(vcpu->exits >= vcpu->limit, 0)) {
-            vcpu->attention |= ATTENTION_LIMIT;
-        }
-        if (__builtin_expect(vcpu->attention != 0, 0) && attention_serve(vcpu)) {
-            return;
-        }
-        trace_next(vcpu);
-    }
+    } while (!finish(vcpu));
 }

@@ -33,10 +33,10 @@ static void optional_text(const struct vmx_exit *exit, char *text, size_t size)
     if (has & EXIT_HAS_PHYSICAL) {
         at += format_text(text + at, size - at, " gpa=0x%lx", exit->physical.value);
     }
-    if (exit->interruption & INTERRUPTION_VALID) {
+    if (exit_interruption(exit) & INTERRUPTION_VALID) {
         at += format_text(text + at, size - at, " intr=0x%x", exit->interruption);
     }
-    if (exit->vectoring & INTERRUPTION_VALID) {
+    if (exit_vectoring(exit) & INTERRUPTION_VALID) {
         format_text(text + at, size - at, " vectoring=0x%x", exit->vectoring);
     }
 }
@@ -106,8 +106,10 @@ void statistics_log(const struct vcpu *vcpu)
         }
         tenths = row->count * 1000 / vcpu->exits;
         log_line("stat",
-                 "vm=%u vcpu=%u reason=%s count=%lu share=%lu.%lu%% min=%lu mean=%lu max=%lu",
+                 "vm=%u vcpu=%u reason=%s count=%lu share=%lu.%lu%% min=%lu mean=%lu max=%lu "
+                 "vmx-instructions=%lu.%lu",
                  vcpu->vm->id, vcpu->id, exit_reason_name(reason), row->count, tenths / 10,
-                 tenths % 10, row->least, row->ticks / row->count, row->most);
+                 tenths % 10, row->least, row->ticks / row->count, row->most,
+                 row->instructions / row->count, row->instructions * 10 / row->count % 10);
     }
 }

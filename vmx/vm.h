@@ -56,6 +56,7 @@ enum attention {
 struct exit_statistics {
     uint64_t count;
     uint64_t ticks, least, most; /* TSC ticks from the exit to the next entry */
+    uint64_t instructions;       /* VMX instructions, the entry that led to the exit included */
 };
 
 /* How a VM ended. */

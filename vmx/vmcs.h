@@ -7,6 +7,7 @@
 #ifndef VMX_VMCS_H
 #define VMX_VMCS_H
 
+#include "kernel/percpu.h"
 #include "kernel/status.h"
 #include "kernel/types.h"
 
@@ -52,11 +53,31 @@ const char *vmx_instruction_error_name(uint64_t number);
 __attribute__((noreturn, cold)) void vmread_failed(struct vmcs_field field);
 __attribute__((noreturn, cold)) void vmwrite_failed(struct vmcs_field field, uint64_t value);
 
+/* Counts one VMX instruction: where we are nested, each is an exit to the hypervisor below. */
+static inline void vmx_count(void)
+{
+    __asm__ volatile("incq %%gs:%c0" : : "i"(offsetof(struct percpu, counted)) : "memory", "cc");
+}
+
+/* How many were counted on this processor since the last call. */
+static inline uint64_t vmx_count_take(void)
+{
+    uint64_t counted;
+
+    __asm__ volatile("movq %%gs:%c1, %0\n\t"
+                     "movq $0, %%gs:%c1"
+                     : "=r"(counted)
+                     : "i"(offsetof(struct percpu, counted))
+                     : "memory");
+    return counted;
+}
+
 /* Every VMX instruction that takes a physical address in memory, or none. */
 #define DEFINE_VMX_INSTRUCTION(name)                                                               \
     NODISCARD static inline enum vmx_result name(hpa_t region)                                     \
     {                                                                                              \
         bool carry, zero;                                                                          \
+        vmx_count();                                                                               \
         __asm__ volatile(#name " %2"                                                               \
                          : "=@ccc"(carry), "=@ccz"(zero)                                           \
                          : "m"(region.value)                                                       \
@@ -73,6 +94,7 @@ static inline uint64_t vmread(struct vmcs_field field)
     uint64_t value;
     bool failed;
 
+    vmx_count();
     __asm__ volatile("vmread %2, %0"
                      : "=r"(value), "=@ccbe"(failed)
                      : "r"((uint64_t)field.encoding));
@@ -87,6 +109,7 @@ static inline void vmwrite(struct vmcs_field field, uint64_t value)
 {
     bool failed;
 
+    vmx_count();
     __asm__ volatile("vmwrite %1, %2"
                      : "=@ccbe"(failed)
                      : "r"(value), "r"((uint64_t)field.encoding)
@@ -109,6 +132,7 @@ NODISCARD static inline enum vmx_result invvpid(enum invvpid_type type, uint16_t
     struct invalidation_descriptor descriptor = {vpid, 0};
     bool carry, zero;
 
+    vmx_count();
     __asm__ volatile("invvpid %2, %3"
                      : "=@ccc"(carry), "=@ccz"(zero)
                      : "m"(descriptor), "r"((uint64_t)type)
@@ -121,6 +145,7 @@ NODISCARD static inline enum vmx_result invept(enum invept_type type, uint64_t e
     struct invalidation_descriptor descriptor = {ept_pointer, 0};
     bool carry, zero;
 
+    vmx_count();
     __asm__ volatile("invept %2, %3"
                      : "=@ccc"(carry), "=@ccz"(zero)
                      : "m"(descriptor), "r"((uint64_t)type)
