@@ -27,12 +27,12 @@ GUESTS    := $(patsubst guest/code/%.asm,$(BUILD)/guest/code/%.bin,$(wildcard gu
 
 OBJECTS := $(C_SOURCES:%.c=$(BUILD)/%.o) $(ASM_SOURCES:%.asm=$(BUILD)/%.asm.o)
 
-WARNINGS := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
-            -Wvla -Wundef -Wwrite-strings -Wformat=2 -Wimplicit-fallthrough
+WARNINGS := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
+            -Wpointer-arith -Wvla -Wundef -Wwrite-strings -Wformat=2 -Wimplicit-fallthrough
 CFLAGS := -std=gnu17 -O2 -g -ffreestanding -fno-stack-protector -fno-pic -fno-pie -mno-red-zone \
-          -mgeneral-regs-only -mcmodel=kernel -fno-omit-frame-pointer -fno-optimize-sibling-calls -fno-asynchronous-unwind-tables \
-          -fcf-protection=none -fno-strict-aliasing -fno-delete-null-pointer-checks \
-          -ffunction-sections -fdata-sections \
+          -mgeneral-regs-only -mcmodel=kernel -fno-omit-frame-pointer -fno-optimize-sibling-calls \
+          -fno-asynchronous-unwind-tables -fcf-protection=none -fno-strict-aliasing \
+          -fno-delete-null-pointer-checks -ffunction-sections -fdata-sections \
           -ffile-prefix-map=$(CURDIR)/= -I. -DLINTEL_VERSION='"$(VERSION)"' $(WARNINGS)
 LDFLAGS := -nostdlib -static -z noexecstack -z max-page-size=4096 --build-id=none --gc-sections \
            --no-warn-rwx-segments
@@ -41,7 +41,8 @@ LDFLAGS := -nostdlib -static -z noexecstack -z max-page-size=4096 --build-id=non
 RUN_OPTIONS = $(if $(MACHINE),--machine $(MACHINE)) $(if $(CPUS),--cpus $(CPUS)) \
               $(if $(MEMORY),--memory $(MEMORY)) $(if $(CPU),--cpu $(CPU)) \
               $(if $(FIRMWARE),--firmware $(FIRMWARE)) $(if $(GUEST),--guest "$$LINTEL_GUEST") \
-              $(if $(INITRD),--initrd "$$LINTEL_INITRD") $(if $(CMDLINE),--cmdline "$$LINTEL_CMDLINE") \
+              $(if $(INITRD),--initrd "$$LINTEL_INITRD") \
+              $(if $(CMDLINE),--cmdline "$$LINTEL_CMDLINE") \
               $(if $(ARGS),--args "$$LINTEL_ARGS") $(if $(LOG),--log "$$LINTEL_LOG")
 export LINTEL_GUEST = $(GUEST)
 export LINTEL_INITRD = $(INITRD)
@@ -57,7 +58,7 @@ run: kernel
 help:
 	@cat tools/help.txt
 
-# --- The image -------------------------------------------------------------------------------------
+# --- The image ------------------------------------------------------------------------------------
 
 .PHONY: kernel iso deps debug clean format
 kernel: deps-run

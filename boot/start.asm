@@ -149,8 +149,8 @@ no_long_mode:
         jmp .next
 .stop:  hlt
         jmp .stop
-.text:  db "[000000.000000] cpu0 boot: this processor has no 64-bit mode (CPUID.80000001H:EDX[29]);"
-        db " Lintel needs one with VT-x", 13, 10
+.text:  db "[000000.000000] cpu0 boot: this processor has no 64-bit mode "
+        db "(CPUID.80000001H:EDX[29]); Lintel needs one with VT-x", 13, 10
         db '[000000.000000] cpu0 result: status=fail why="no 64-bit mode" exits=0 guest=none', 13, 10
         db 0
 
@@ -182,7 +182,7 @@ image_move:
         mov rcx, rdx
         shr rcx, 3                      ; the image is whole pages
         rep movsq
-        lea rax, [r8 + r9]              ; the copy's PML4, then its PDPT, four PDs and the image's PD
+        lea rax, [r8 + r9]              ; the copy's PML4, then its PDPT, four PDs, the image's PD
         lea rcx, [rax + 0x1000 + (PTE_PRESENT | PTE_WRITE)]
         mov [rax], rcx
         mov [rax + 511 * 8], rcx

@@ -32,7 +32,7 @@ static void read_oem(const uint8_t *bytes, char *oem)
     unsigned length = 6;
 
     for (unsigned i = 0; i < length; i++) {
-        oem[i] = bytes[i] >= ' ' && bytes[i] <= '~' ? (char)bytes[i] : '?';
+        oem[i] = (char)(bytes[i] >= ' ' && bytes[i] <= '~' ? bytes[i] : '?');
     }
     while (length != 0 && oem[length - 1] == ' ') {
         length--;

@@ -49,7 +49,8 @@ static unsigned ist_of(unsigned vector)
 static void idt_fill(void)
 {
     for (unsigned vector = 0; vector < ARRAY_SIZE(idt); vector++) {
-        idt[vector] = make_gate((uint64_t)exception_stubs + vector * STUB_BYTES, ist_of(vector));
+        idt[vector] =
+            make_gate((uint64_t)exception_stubs + (uint64_t)vector * STUB_BYTES, ist_of(vector));
     }
 }
 

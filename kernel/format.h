@@ -18,8 +18,7 @@
  * is not 0. Gives the length that the whole text would have had, as snprintf does.
  */
 size_t format_text(char *out, size_t size, const char *format, ...) PRINTF_LIKE(3, 4);
-size_t format_text_v(char *out, size_t size, const char *format, va_list arguments)
-    PRINTF_LIKE(3, 0);
+size_t format_text_v(char *out, size_t size, const char *format, va_list list) PRINTF_LIKE(3, 0);
 
 /*
  * Writes `length` bytes of `bytes` so that they are printable ASCII within double quotes: `"` and

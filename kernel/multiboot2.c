@@ -115,7 +115,7 @@ static enum status read_map(const struct reading *reading, const struct tag *tag
                                 length, entry);
     }
     for (uint32_t i = 0; i < length / entry; i++) {
-        if (multiboot_add_range(reading->machine, i, tag->bytes + MAP_HEADER + i * entry,
+        if (multiboot_add_range(reading->machine, i, tag->bytes + MAP_HEADER + (size_t)i * entry,
                                 reading->error) != STATUS_OK) {
             return STATUS_INVALID;
         }

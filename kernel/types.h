@@ -47,9 +47,9 @@ typedef struct gva {
 #define FIELD_GET(mask, value) (((value) & (mask)) >> __builtin_ctzll(mask))
 #define FIELD_PUT(mask, value) (((uint64_t)(value) << __builtin_ctzll(mask)) & (mask))
 
-#define ALIGN_DOWN(value, alignment) ((value) & ~((uint64_t)(alignment)-1))
-#define ALIGN_UP(value, alignment)   ALIGN_DOWN((value) + (alignment)-1, alignment)
-#define IS_ALIGNED(value, alignment) (((value) & ((uint64_t)(alignment)-1)) == 0)
+#define ALIGN_DOWN(value, alignment) ((value) & ~(-1 + (uint64_t)(alignment)))
+#define ALIGN_UP(value, alignment)   ALIGN_DOWN(-1 + (value) + (alignment), alignment)
+#define IS_ALIGNED(value, alignment) (((value) & (-1 + (uint64_t)(alignment))) == 0)
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 #define MIN(a, b)     ((a) < (b) ? (a) : (b))

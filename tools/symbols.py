@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Writes the symbol table that a panic's backtrace reads, as NASM source.
 
-The image is linked twice: once with an empty table, then with the one made from that link. The table
-stands in .rodata, behind .text, so it moves no function.
+The image is linked twice: once with an empty table, then with the one made from that link. The
+table stands in .rodata, behind .text, so it moves no function.
 
 Usage: symbols.py [ELF [NM]]    without ELF: an empty table
 """
@@ -28,7 +28,9 @@ def functions(elf: str, nm: str) -> list[tuple[int, str]]:
 
 
 def main() -> None:
-    table = functions(sys.argv[1], sys.argv[2] if len(sys.argv) > 2 else "nm") if sys.argv[1:] else []
+    table: list[tuple[int, str]] = []
+    if sys.argv[1:]:
+        table = functions(sys.argv[1], sys.argv[2] if sys.argv[2:] else "nm")
     print("section .symbols progbits alloc noexec nowrite align=8")
     print("global symbol_count, symbol_table, symbol_names")
     print(f"symbol_count: dd {len(table)}")

@@ -86,7 +86,7 @@ static enum action handle_invd(struct vcpu *vcpu)
     return ACTION_ADVANCE;
 }
 
-/* VMX and SMX are hidden: their instructions do what they do on a processor without them. */
+/* VMX, SMX and TDX are hidden: their instructions do what they do on a processor without them. */
 static enum action handle_hidden(struct vcpu *vcpu)
 {
     (void)vcpu;
@@ -161,4 +161,6 @@ enum action (*const exit_handlers[EXIT_REASONS + 1])(struct vcpu *vcpu) = {
     [EXIT_PREEMPTION_TIMER] = handle_preemption_timer,
     [EXIT_INVVPID] = handle_hidden,
     [EXIT_XSETBV] = handle_xsetbv,
+    [EXIT_SEAMCALL] = handle_hidden,
+    [EXIT_TDCALL] = handle_hidden,
 };

@@ -49,36 +49,44 @@ struct element {
     unsigned length[2];
 };
 
-/* Finds the element of `size` bytes at `linear`. ACTION_ADVANCE: it can be reached; else what the
- * access led to. */
-static enum action find_element(struct vcpu *vcpu, const struct guest_mode *mode, uint64_t linear,
-                                unsigned size, bool write, struct element *element)
+/* Finds `length` bytes at `linear`, within a page. False: `action` is what the access led to. */
+static bool find_piece(struct vcpu *vcpu, const struct guest_mode *mode, uint64_t linear,
+                       unsigned length, bool write, void **piece, enum action *action)
+{
+    uint32_t error_code = 0;
+    gpa_t gpa;
+    enum status status = guest_translate(vcpu->vm, mode, GVA(linear), write, &gpa, &error_code);
+
+    if (status == STATUS_FAULT) {
+        *action = inject_pf(linear, error_code);
+        return false;
+    }
+    if (status != STATUS_OK) {
+        vcpu_report(vcpu);
+        *action = vm_stop(vcpu, true, 0, "string I/O in a paging mode that is not walked");
+        return false;
+    }
+    *piece = guest_access(vcpu->vm, gpa, length);
+    if (*piece == NULL) {
+        vcpu_report(vcpu);
+        *action =
+            vm_stop(vcpu, true, 0, "string I/O at guest-physical 0x%lx: no memory", gpa.value);
+        return false;
+    }
+    return true;
+}
+
+/* The same for an element of `size` bytes, which may cross into another page. */
+static bool find_element(struct vcpu *vcpu, const struct guest_mode *mode, uint64_t linear,
+                         unsigned size, bool write, struct element *element, enum action *action)
 {
     unsigned first = (unsigned)MIN(PAGE_SIZE - linear % PAGE_SIZE, (uint64_t)size);
 
     element->length[0] = first;
     element->length[1] = size - first;
-    for (unsigned i = 0; i < 2 && element->length[i] != 0; i++) {
-        uint64_t at = i == 0 ? linear : linear + first;
-        uint32_t error_code = 0;
-        gpa_t gpa;
-        enum status status = guest_translate(vcpu->vm, mode, GVA(at), write, &gpa, &error_code);
-
-        if (status == STATUS_FAULT) {
-            return inject_pf(at, error_code);
-        }
-        if (status != STATUS_OK) {
-            vcpu_report(vcpu);
-            return vm_stop(vcpu, true, 0, "string I/O in a paging mode that is not walked");
-        }
-        element->piece[i] = guest_access(vcpu->vm, gpa, element->length[i]);
-        if (element->piece[i] == NULL) {
-            vcpu_report(vcpu);
-            return vm_stop(vcpu, true, 0, "string I/O at guest-physical 0x%lx: no memory",
-                           gpa.value);
-        }
-    }
-    return ACTION_ADVANCE;
+    return find_piece(vcpu, mode, linear, first, write, &element->piece[0], action) &&
+           (element->length[1] == 0 || find_piece(vcpu, mode, linear + first, element->length[1],
+                                                  write, &element->piece[1], action));
 }
 
 /* Moves one element between port and memory; a fault comes before the port is touched. */
@@ -88,20 +96,24 @@ static enum action move_element(struct vcpu *vcpu, const struct guest_mode *mode
     uint8_t bytes[4] = {0};
     uint32_t value;
     struct element element;
-    enum action action = find_element(vcpu, mode, linear, access->size, access->in, &element);
+    enum action action;
 
-    if (action != ACTION_ADVANCE) {
+    if (!find_element(vcpu, mode, linear, access->size, access->in, &element, &action)) {
         return action;
     }
     if (access->in) {
         value = port_in(vcpu, access);
         memcpy(bytes, &value, sizeof(bytes));
         memcpy(element.piece[0], bytes, element.length[0]);
-        memcpy(element.piece[1], bytes + element.length[0], element.length[1]);
+        if (element.length[1] != 0) {
+            memcpy(element.piece[1], bytes + element.length[0], element.length[1]);
+        }
         return ACTION_ADVANCE;
     }
     memcpy(bytes, element.piece[0], element.length[0]);
-    memcpy(bytes + element.length[0], element.piece[1], element.length[1]);
+    if (element.length[1] != 0) {
+        memcpy(bytes + element.length[0], element.piece[1], element.length[1]);
+    }
     memcpy(&value, bytes, sizeof(value));
     return port_out(vcpu, access, value);
 }

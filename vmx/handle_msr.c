@@ -27,7 +27,7 @@ static const uint32_t passed_through[] = {
 
 static void clear_bit(uint8_t *bitmap, uint32_t bit)
 {
-    bitmap[bit / 8] &= (uint8_t) ~(1U << bit % 8);
+    bitmap[bit / 8] &= (uint8_t)(~(1U << bit % 8));
 }
 
 static void allow(uint8_t *bitmap, uint32_t msr, bool write)

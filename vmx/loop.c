@@ -14,7 +14,8 @@
 #include "vmx/trace.h"
 
 _Static_assert(__builtin_offsetof(struct vcpu, frame) == 0, "entry.asm takes one for the other");
-_Static_assert(__builtin_offsetof(struct vcpu_frame, host_rsp) == 16 * 8, "FRAME_HOST_RSP");
+_Static_assert(__builtin_offsetof(struct vcpu_frame, host_rsp) == UINT64_C(16) * 8,
+               "FRAME_HOST_RSP");
 
 #define INTERRUPTIBILITY_STI    BIT(0)
 #define INTERRUPTIBILITY_MOV_SS BIT(1)

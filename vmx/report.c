@@ -23,7 +23,13 @@ static void log_registers(const struct vcpu *vcpu)
              vmread(VMCS_CR0_SHADOW), vmread(VMCS_CR4_SHADOW));
 }
 
+struct segment {
+    const char *name;
+    const struct vmcs_field *selector, *base, *limit, *rights;
+};
+
 #define SEGMENT(name, symbol)                                                                      \
+    (struct segment)                                                                               \
     {                                                                                              \
         name, &VMCS_GUEST_##symbol##_SELECTOR, &VMCS_GUEST_##symbol##_BASE,                        \
             &VMCS_GUEST_##symbol##_LIMIT, &VMCS_GUEST_##symbol##_AR                                \
@@ -31,10 +37,7 @@ static void log_registers(const struct vcpu *vcpu)
 
 static void log_segments(void)
 {
-    static const struct {
-        const char *name;
-        const struct vmcs_field *selector, *base, *limit, *rights;
-    } segments[] = {
+    static const struct segment segments[] = {
         SEGMENT("cs", CS), SEGMENT("ss", SS), SEGMENT("ds", DS),     SEGMENT("es", ES),
         SEGMENT("fs", FS), SEGMENT("gs", GS), SEGMENT("ldtr", LDTR), SEGMENT("tr", TR),
     };

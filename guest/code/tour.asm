@@ -1,6 +1,6 @@
 ; SPDX-License-Identifier: BSD-2-Clause
-; One of each common exit, for a log worth reading. It checks what it can see, and ends by HLT if all
-; was as on a processor without VT-x, else with a code: the number of the step.
+; One of each common exit, for a log worth reading. It checks what it can see, and ends by HLT if
+; all was as on a processor without VT-x, else with a code: the number of the step.
 
 %include "flat.inc"
 

@@ -22,13 +22,14 @@ fuzz_acpi_SOURCES = $(wildcard kernel/acpi*.c) kernel/format.c
 FUZZERS += options
 fuzz_options_SOURCES = kernel/options.c kernel/option_table.c kernel/option_values.c kernel/format.c
 
-# --- How they are built and run: nothing below names a fuzzer. ---------------------------------------
+# --- How they are built and run: nothing below names a fuzzer. ------------------------------------
 
 FUZZ_BINARIES = $(FUZZERS:%=$(BUILD)/fuzz/fuzz_%)
 FUZZ_HEADERS := $(wildcard tests/*.h tests/fuzz/*.h kernel/*.h ept/*.h vmx/*.h vmx/*.def guest/*.h)
 
 define FUZZ_RULE
-$(BUILD)/fuzz/fuzz_$(1): tests/fuzz/fuzz_$(1).c $$(fuzz_$(1)_SOURCES) $$(FUZZ_HEADERS) | $$(TEST_DEPS)
+$(BUILD)/fuzz/fuzz_$(1): tests/fuzz/fuzz_$(1).c $$(fuzz_$(1)_SOURCES) $$(FUZZ_HEADERS) \
+                         | $$(TEST_DEPS)
 	@mkdir -p $$(@D)
 	$$(FUZZ_CC) $$(FUZZ_CFLAGS) $$(filter %.c,$$^) -o $$@
 endef

@@ -17,7 +17,7 @@ def write(target, name, data):
     (folder / name).write_bytes(data)
 
 
-# --- options: the text itself -----------------------------------------------------------------------
+# --- options: the text itself ---------------------------------------------------------------------
 
 OPTIONS = {
     "all": "/boot/lintel.elf guest=tour memory=32M cpu=0 mode=run trace=ring limit=0x1000 "
@@ -29,7 +29,7 @@ OPTIONS = {
              "console=com4 console=0x200 memory=1G memory=2097152 limit=18446744073709551615",
 }
 
-# --- Multiboot: a choice, then the memory at BASE ------------------------------------------------------
+# --- Multiboot: a choice, then the memory at BASE -------------------------------------------------
 
 BASE = 0x10000
 MAP = [(0, 0x9fc00, 1), (0x9fc00, 0x400, 2), (0x100000, 0x7ee0000, 1), (0x7fe0000, 0x20000, 3),
@@ -85,14 +85,15 @@ MULTIBOOT = {
     "2-services": multiboot2([MAP_TAG, tag(18)]),
 }
 
-# --- ACPI: a choice, then the memory at BASE of fuzz_acpi.c; checksums are the fuzzer's to mend ---------
+# --- ACPI: a choice, then the memory at BASE of fuzz_acpi.c; checksums are the fuzzer's to mend ---
 
 ACPI_BASE = 0xffc00
 ROOT, XSDT, FADT, MADT, DSDT = (ACPI_BASE + offset for offset in (0x40, 0x80, 0xc0, 0x1c0, 0x240))
 
 
 def table(signature, body, revision=1):
-    return struct.pack("<4sIBB6s8s12x", signature, 36 + len(body), revision, 0, b"LINTEL", b"") + body
+    head = struct.pack("<4sIBB6s8s12x", signature, 36 + len(body), revision, 0, b"LINTEL", b"")
+    return head + body
 
 
 def acpi(choice, revision, fadt_length, aml):
@@ -101,7 +102,8 @@ def acpi(choice, revision, fadt_length, aml):
     def put(address, data):
         memory[address - ACPI_BASE:address - ACPI_BASE + len(data)] = data
 
-    put(ACPI_BASE, struct.pack("<8sB6sBIIQB3x", b"RSD PTR ", 0, b"BOCHS ", revision, ROOT, 36, XSDT, 0))
+    put(ACPI_BASE,
+        struct.pack("<8sB6sBIIQB3x", b"RSD PTR ", 0, b"BOCHS ", revision, ROOT, 36, XSDT, 0))
     put(ROOT, table(b"RSDT", struct.pack("<II", FADT, MADT)))
     put(XSDT, table(b"XSDT", struct.pack("<QQ", MADT, FADT)))
     fadt = bytearray(table(b"FACP", bytes(244 - 36), 3))
@@ -109,7 +111,8 @@ def acpi(choice, revision, fadt_length, aml):
             (40, "<I", DSDT), (48, "<I", 0xb2), (52, "<B", 0xf1), (64, "<I", 0xb004),
             (76, "<I", 0xb008), (89, "<B", 2), (91, "<B", 4), (112, "<I", 0x500),
             (116, "<I", 0x01000801), (120, "<Q", 0xcf9), (128, "<B", 0xf), (140, "<Q", DSDT),
-            (172, "<I", 0x02001001), (176, "<Q", 0x604), (208, "<I", 0x03002001), (212, "<Q", 0x608)]:
+            (172, "<I", 0x02001001), (176, "<Q", 0x604), (208, "<I", 0x03002001),
+            (212, "<Q", 0x608)]:
         struct.pack_into(kind, fadt, offset, value)
     struct.pack_into("<I", fadt, 4, fadt_length)
     put(FADT, bytes(fadt[:fadt_length]))

@@ -30,6 +30,7 @@ def test_a_record_is_taken_apart() -> None:
         ('why="a b" n=1', "", {"why": "a b", "n": "1"}),
         (r'text="a \"b\" \\ c=1" n=1', "", {"text": r'a "b" \ c=1', "n": "1"}),
         (r'text="\x1b[1m\n"', "", {"text": "\x1b[1m\n"}),
+        (r'text="a\0\t1"', "", {"text": "a\0\t1"}),
         ('text="" n=', "", {"text": "", "n": ""}),
         ('text="no end n=1', "", {"text": '"no', "n": "1"}),
         ("secondary.pml wanted, not supported (X)", "secondary.pml wanted, not supported (X)", {}),

@@ -4,17 +4,15 @@
 from __future__ import annotations
 
 import os
-import pty
 import sys
-import termios
 from pathlib import Path
 from typing import Any
 
+import pexpect
 import pytest
-from launcher import Refusal
+from launcher import REPOSITORY, Refusal
 from launcher.serial import Line, Text
 from launcher.session import End, run
-from launcher.terminal import Terminal
 
 # Connects to the port that it is told, says its process id, then does as it is told.
 STAND_IN = """
@@ -97,25 +95,43 @@ def test_what_cannot_be_started_is_refused(session: Session) -> None:
         run(["/nonexistent"], session.line, session.text, output=session.output)
 
 
-@pytest.mark.parametrize(("typed", "end"), [(b"\x03q", End.MACHINE), (b"\x01x", End.USER)])
+# The session at a terminal, in a process of its own.
+AT_A_TERMINAL = f"""
+import sys, termios
+from pathlib import Path
+sys.path.insert(0, {str(REPOSITORY / "tools")!r})
+from launcher.serial import Line, Text
+from launcher.session import run
+from launcher.terminal import Terminal
+
+def show(data):
+    sys.stdout.buffer.write(data)
+    sys.stdout.flush()
+
+line, text = Line(), Text([show], from_first_record=False)
+command = [sys.executable, "-c", {STAND_IN + ECHOES!r}, str(line.port)]
+before = termios.tcgetattr(0)
+with Terminal() as terminal:
+    end = run(command, line, text, output=Path(sys.argv[1]), terminal=terminal, timeout=20)
+print()
+print(end.name, "restored" if termios.tcgetattr(0) == before else "not restored")
+"""
+
+
+@pytest.mark.parametrize(
+    ("typed", "said", "end"),
+    [("\x03q", "ab\x03q", "MACHINE"), ("\x01x", "ab", "USER"), ("\x01\x01q", "ab\x01q", "MACHINE")],
+)
 def test_keys_reach_the_line_and_the_terminal_is_restored(
-    session: Session, monkeypatch: pytest.MonkeyPatch, typed: bytes, end: End
+    tmp_path: Path, typed: str, said: str, end: str
 ) -> None:
-    keyboard, screen = pty.openpty()
-    to_type = [b"ab", typed]
-
-    def type_in_turn(_: bytes) -> None:
-        if to_type and session.text.text.endswith(("\n", "ab")):
-            os.write(keyboard, to_type.pop(0))
-
-    session.text = Text([type_in_turn], from_first_record=False)
-    with os.fdopen(screen) as stdin:
-        monkeypatch.setattr(sys, "stdin", stdin)
-        before = termios.tcgetattr(stdin)
-        with Terminal() as terminal:
-            assert session.run(ECHOES, terminal=terminal, timeout=20) is end
-        assert termios.tcgetattr(stdin) == before
-    os.close(keyboard)
-    said = session.text.text.splitlines()[1]
-    assert said == ("ab\x03q" if end is End.MACHINE else "ab")
-    session.assert_over()
+    words = ["-c", AT_A_TERMINAL, str(tmp_path / "output")]
+    child = pexpect.spawn(sys.executable, words, timeout=20, encoding="utf-8", echo=False)
+    child.expect(r"\d+\r\n")
+    child.send("ab")
+    child.expect_exact("ab")
+    child.send(typed)
+    child.expect_exact(f"{said.removeprefix('ab')}\r\n{end} restored")
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.exitstatus == 0

@@ -18,26 +18,12 @@
 
 #define PAGE_OF(address) ((address) >> PAGE_SHIFT)
 
-#define USABLE(from, to)                                                                           \
-    {                                                                                              \
-        {from}, (to) - (from), MEMORY_USABLE                                                       \
-    }
-#define RESERVED(from, to)                                                                         \
-    {                                                                                              \
-        {from}, (to) - (from), MEMORY_RESERVED                                                     \
-    }
+#define USABLE(from, to)   ((struct memory_range){{from}, (to) - (from), MEMORY_USABLE})
+#define RESERVED(from, to) ((struct memory_range){{from}, (to) - (from), MEMORY_RESERVED})
 #define ACPI_TABLES(from, to)                                                                      \
-    {                                                                                              \
-        {from}, (to) - (from), MEMORY_ACPI_RECLAIMABLE                                             \
-    }
-#define ACPI_NVS(from, to)                                                                         \
-    {                                                                                              \
-        {from}, (to) - (from), MEMORY_ACPI_NVS                                                     \
-    }
-#define BAD(from, to)                                                                              \
-    {                                                                                              \
-        {from}, (to) - (from), MEMORY_BAD                                                          \
-    }
+    ((struct memory_range){{from}, (to) - (from), MEMORY_ACPI_RECLAIMABLE})
+#define ACPI_NVS(from, to) ((struct memory_range){{from}, (to) - (from), MEMORY_ACPI_NVS})
+#define BAD(from, to)      ((struct memory_range){{from}, (to) - (from), MEMORY_BAD})
 
 static const struct memory_range bochs_64m[] = {
     USABLE(0, 0x9f000),

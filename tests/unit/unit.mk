@@ -2,10 +2,12 @@
 # Unit tests: pure code on the host, under the address and undefined-behaviour sanitizers.
 # Included by the top Makefile. A test NAME is tests/unit/test_NAME.c with the pure sources that it
 # needs; to add one, add its two lines. kernel/string.c is never among them: libc has its functions.
+# NAME_ASM are assembly sources, of data only, that it needs too.
 # TEST_DEPS may name a target that installs what is missing.
 
 BUILD     ?= build
 UNIT_CC   ?= gcc
+UNIT_NASM ?= nasm
 UNIT_CFLAGS := -std=gnu17 -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all \
                -Wall -Wextra -Werror -I.
 
@@ -30,17 +32,48 @@ pages_SOURCES = kernel/pages.c kernel/pagezones.c
 UNIT_TESTS += pagetable
 pagetable_SOURCES = kernel/pagetable.c kernel/pagewalk.c
 
-# --- How they are built and run: nothing below names a test. -----------------------------------------
+UNIT_TESTS += place
+place_SOURCES = kernel/place.c
+
+UNIT_TESTS += controls
+controls_SOURCES = vmx/controls.c
+
+UNIT_TESTS += names
+names_SOURCES = vmx/names.c
+names_ASM = tests/unit/defs.asm
+
+UNIT_TESTS += offer
+offer_SOURCES = vmx/offer.c kernel/format.c
+
+UNIT_TESTS += exit_text
+exit_text_SOURCES = vmx/exit_text.c vmx/names.c ept/violation.c kernel/format.c kernel/fault.c
+
+UNIT_TESTS += violation
+violation_SOURCES = ept/violation.c kernel/format.c
+
+UNIT_TESTS += guest_cr
+guest_cr_SOURCES = vmx/guest_cr.c
+
+UNIT_TESTS += guest_memory
+guest_memory_SOURCES = vmx/vm.c ept/ept.c kernel/pagetable.c kernel/pagewalk.c kernel/format.c \
+                       kernel/status.c
+
+# --- How they are built and run: nothing below names a test. --------------------------------------
 
 UNIT_BINARIES = $(UNIT_TESTS:%=$(BUILD)/unit/test_%)
 UNIT_HEADERS := $(wildcard tests/*.h tests/unit/*.h kernel/*.h ept/*.h vmx/*.h vmx/*.def guest/*.h)
 
 define UNIT_RULE
-$(BUILD)/unit/test_$(1): tests/unit/test_$(1).c $$($(1)_SOURCES) $$(UNIT_HEADERS) | $$(TEST_DEPS)
+$(BUILD)/unit/test_$(1): tests/unit/test_$(1).c $$($(1)_SOURCES) \
+                         $$($(1)_ASM:%.asm=$$(BUILD)/unit/%.o) $$(UNIT_HEADERS) | $$(TEST_DEPS)
 	@mkdir -p $$(@D)
-	$$(UNIT_CC) $$(UNIT_CFLAGS) $$(filter %.c,$$^) -lcmocka -o $$@
+	$$(UNIT_CC) $$(UNIT_CFLAGS) $$(filter %.c %.o,$$^) -lcmocka -o $$@
 endef
 $(foreach test,$(UNIT_TESTS),$(eval $(call UNIT_RULE,$(test))))
+
+$(BUILD)/unit/%.o: %.asm $(UNIT_HEADERS)
+	@mkdir -p $(@D)
+	$(UNIT_NASM) -f elf64 -w+all -Werror -I. $< -o $@
 
 # Each test prints cmocka's own lines; the first that fails ends it.
 .PHONY: test-unit

@@ -100,7 +100,7 @@ def find() -> Bochs:
     raise Refusal("no Bochs 3.0 or later, neither the system's nor in the cache folder: make deps")
 
 
-def _path(path: Path) -> str:
+def quoted(path: Path) -> str:
     """A path for bochsrc, where a comma or a quote would end it."""
     if re.search(r'[",\n]', str(path)):
         raise Refusal(f"Bochs cannot be told of {str(path)!r}: a comma or a quote is in it")
@@ -125,13 +125,13 @@ def configuration(
         # On by themselves in 3.0; 2.7 has to be told.
         "plugin_ctrl: unmapped=1, biosdev=1, speaker=0",
         "display_library: sdl2",
-        f"romimage: file={_path(bochs.share / 'BIOS-bochs-latest')}",
-        f"vgaromimage: file={_path(bochs.share / 'VGABIOS-lgpl-latest')}",
+        f"romimage: file={quoted(bochs.share / 'BIOS-bochs-latest')}",
+        f"vgaromimage: file={quoted(bochs.share / 'VGABIOS-lgpl-latest')}",
         f"cpu: model={cpu}, count={cpus}, ips={ips}, reset_on_triple_fault=0",
         f"memory: guest={memory}, host={memory}",
         "ata0: enabled=1, ioaddr1=0x1f0, ioaddr2=0x3f0, irq=14",
         f"com1: enabled=1, mode=socket-client, dev=127.0.0.1:{port}",
-        f"log: {_path(log)}",
+        f"log: {quoted(log)}",
         "panic: action=fatal",
         "error: action=report",
         "info: action=report",
@@ -141,7 +141,7 @@ def configuration(
         f"magic_break: enabled={int(magic_break)}",
     ]
     if iso is not None:
-        lines += [f"ata0-master: type=cdrom, path={_path(iso)}, status=inserted", "boot: cdrom"]
+        lines += [f"ata0-master: type=cdrom, path={quoted(iso)}, status=inserted", "boot: cdrom"]
     return "\n".join([*lines, *extra, ""])
 
 

@@ -12,8 +12,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from . import BUILD, Refusal, bochs, image, qemu, session
-from .machine import BOCHS
+from . import BUILD, Refusal, bochs, image, nested, qemu, session
+from .machine import BOCHS, KVM, NESTED
+from .nested_frames import Frames
 from .serial import Line, Text
 from .session import End
 from .terminal import Terminal
@@ -37,6 +38,7 @@ class Plan:
     cpus: int = 1
     memory: int = DEFAULT_MEMORY
     uefi: bool = False
+    direct: bool = False  # QEMU starts the kernel itself; else it boots from an ISO
     kernel: Path = KERNEL
     guest: Path | None = None
     arguments: tuple[str, ...] = ()
@@ -83,11 +85,15 @@ def _work_folder() -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def check_kernel(plan: Plan) -> None:
+    if plan.iso is None and not plan.kernel.is_file():
+        raise Refusal(f"{plan.kernel} is not there: make kernel")
+
+
 def _medium(plan: Plan, work: Path, arguments: Sequence[str]) -> Path:
     if plan.iso is not None:
         return plan.iso.resolve()
-    if not plan.kernel.is_file():
-        raise Refusal(f"{plan.kernel} is not there: make kernel")
+    check_kernel(plan)
     files = {"boot/lintel.elf": plan.kernel}
     if plan.guest is not None:
         files["boot/guest.bin"] = plan.guest
@@ -128,20 +134,25 @@ def _bochs(plan: Plan, work: Path, port: int, token: str) -> _Emulator:
     return _Emulator(bochs.command(emulator, config, commands), bochs.environment(), log)
 
 
+def _qemu_arguments(plan: Plan, version: str, machine: str, token: str) -> tuple[str, ...]:
+    port = f"exit-port={qemu.EXIT_PORT:#x}"
+    return (*plan.arguments, f"machine=qemu-{version}-{machine}", port, f"token={token}")
+
+
 def _qemu(plan: Plan, work: Path, port: int, token: str) -> _Emulator:
     cpu = plan.cpu or qemu.default_cpu(plan.machine)
     qemu.check_cpu(cpu)
-    arguments = (
-        *plan.arguments,
-        f"machine=qemu-{qemu.version()}-{plan.machine}",
-        f"exit-port={qemu.EXIT_PORT:#x}",
-        f"token={token}",
-    )
+    arguments = _qemu_arguments(plan, qemu.version(), plan.machine, token)
+    if plan.direct:
+        check_kernel(plan)
+        medium = qemu.direct(plan.kernel, arguments, plan.guest)
+    else:
+        medium = qemu.cdrom(_medium(plan, work, arguments))
     variables = qemu.copy_uefi_variables(work / "variables.fd") if plan.uefi else None
     line = qemu.arguments(
         plan.machine,
         cpu=cpu,
-        medium=qemu.cdrom(_medium(plan, work, arguments)),
+        medium=medium,
         serial=qemu.serial_socket(port),
         cpus=plan.cpus,
         memory=plan.memory,
@@ -149,6 +160,24 @@ def _qemu(plan: Plan, work: Path, port: int, token: str) -> _Emulator:
         gdb=plan.gdb,
     )
     return _Emulator([qemu.PROGRAM, *line], None, work / "output")
+
+
+def nested_guest(plan: Plan, chain: nested.Chain, work: Path, token: str) -> nested.Guest:
+    """The plan as one start of QEMU in the chain; it takes Linux's seconds, not the host's."""
+    arguments = _qemu_arguments(plan, chain.qemu, KVM, token)
+    size = {"cpus": plan.cpus, "memory": plan.memory}
+    if plan.direct:
+        check_kernel(plan)
+        return nested.Guest(kernel=plan.kernel, arguments=arguments, module=plan.guest, **size)
+    return nested.Guest(iso=_medium(plan, work, arguments), **size)
+
+
+def _nested(plan: Plan, work: Path, port: int, token: str, marker: str) -> _Emulator:
+    chain = nested.find()
+    guest = nested_guest(plan, chain, work, token)
+    cpu = plan.cpu or nested.DEFAULT_CPU
+    command = nested.prepare(chain, [guest], marker, cpu=cpu, port=port, work=work)
+    return _Emulator(command, bochs.environment(), work / nested.LINUX_LOG)
 
 
 def _said(machine: str, log: Path, output: Path) -> list[str]:
@@ -166,16 +195,20 @@ def run(
     token = secrets.token_hex(8)
     watch = Watch(None if plan.iso is not None else token)
     text = Text([watch.feed, *sinks], from_first_record=plan.iso is None)
+    frames = Frames(secrets.token_hex(16), lambda _, data: text.feed(data))
     unattended = terminal is None and not plan.gdb and plan.iso is None
     with _work_folder() as work:
         line = Line()
         try:
-            prepare = _bochs if plan.machine == BOCHS else _qemu
-            emulator = prepare(plan, work, line.port, token)
+            if plan.machine == NESTED:
+                emulator = _nested(plan, work, line.port, token, frames.marker)
+            else:
+                prepare = _bochs if plan.machine == BOCHS else _qemu
+                emulator = prepare(plan, work, line.port, token)
             end = session.run(
                 emulator.command,
                 line,
-                text,
+                frames if plan.machine == NESTED else text,
                 output=work / "output",
                 environment=emulator.environment,
                 terminal=terminal,

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from . import Refusal
 
 KVM, BOCHS, TCG = "kvm", "bochs", "tcg"
-MACHINES = (KVM, BOCHS, TCG)
+NESTED = "nested"  # the chain of nested.py: KVM inside Bochs
+MACHINES = (KVM, BOCHS, TCG, NESTED)
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ def choose(wanted: str, host: Host) -> Choice:
         if missing is not None:
             raise Refusal(f"--machine kvm: not on this host: {missing}")
         return Choice(KVM, "asked for")
-    if wanted in (BOCHS, TCG):
+    if wanted in (BOCHS, TCG, NESTED):
         return Choice(wanted, "asked for")
     if missing is not None:
         return Choice(BOCHS, f"no KVM with nested VMX: {missing}")

@@ -11,9 +11,9 @@ from contextlib import ExitStack
 from pathlib import Path
 from types import FrameType
 
-from . import BUILD, Refusal, bochs, host, launch, options, qemu
+from . import BUILD, Refusal, bochs, host, launch, nested, options, qemu
 from .launch import Outcome, Plan
-from .machine import BOCHS, choose
+from .machine import BOCHS, NESTED, choose
 from .serial import printable
 from .session import End
 from .terminal import Terminal
@@ -45,6 +45,10 @@ def _show(data: bytes) -> None:
 def _name(plan: Plan) -> str:
     if plan.machine == BOCHS:
         return f"Bochs {bochs.find().version}"
+    if plan.machine == NESTED:
+        chain = nested.find()
+        below = f"on Linux {chain.linux} in Bochs {bochs.find().version}"
+        return f"QEMU {chain.qemu} (kvm) {below}"
     return f"QEMU {qemu.version()} ({plan.machine})"
 
 

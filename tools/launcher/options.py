@@ -6,9 +6,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from . import Refusal, bochs, image
+from . import Refusal, bochs, image, nested
 from .launch import DEFAULT_MEMORY, KERNEL, Plan
-from .machine import BOCHS, MACHINES
+from .machine import BOCHS, MACHINES, NESTED
 
 _STATUS = """\
 exit status: 0 the verdict is pass; 1 it is fail; 2 wrong usage, or something that a run needs is
@@ -18,7 +18,7 @@ Keys of a terminal go to the serial line; Ctrl-A X ends the run, Ctrl-A Ctrl-A s
 The serial text is on standard output, all else on standard error."""
 
 # In every one of these something would have to be put into an ISO that --iso boots as it is.
-_NOT_WITH_ISO = ("guest", "initrd", "cmdline", "args", "kernel")
+_NOT_WITH_ISO = ("boot", "guest", "initrd", "cmdline", "args", "kernel")
 _LEAST_MEMORY = {False: 32, True: 128}
 _MOST_CPUS = 255
 _MOST_MEMORY = 1 << 20
@@ -37,8 +37,17 @@ def _parser() -> argparse.ArgumentParser:
     add("--machine", choices=("auto", *MACHINES), default="auto", help="default: auto")
     add("--cpus", type=int, default=1, metavar="N", help="processors (default: 1)")
     add("--memory", type=int, default=DEFAULT_MEMORY, metavar="MIB", help="default: 512")
-    add("--cpu", metavar="MODEL", help="default: tigerlake (bochs), host (kvm), max (tcg)")
+    add(
+        "--cpu",
+        metavar="MODEL",
+        help="default: tigerlake (bochs), host (kvm), max (tcg), corei7_skylake_x (nested: Bochs's)",
+    )
     add("--firmware", choices=("bios", "uefi"), default="bios", help="default: bios")
+    add(
+        "--boot",
+        choices=("iso", "kernel"),
+        help="from an ISO (default), or QEMU starts the kernel itself",
+    )
     add("--guest", metavar="FILE", help="the flat binary that Lintel runs")
     add("--initrd", help=argparse.SUPPRESS)
     add("--cmdline", help=argparse.SUPPRESS)
@@ -87,12 +96,29 @@ def _check_range(option: str, value: int, least: int, most: int, where: str) -> 
         raise Refusal(f"{option} {value}: {where} takes {least} to {most}")
 
 
+def _check_nested(options: argparse.Namespace, machine: str) -> None:
+    if machine != NESTED:
+        return
+    if options.firmware == "uefi":
+        raise Refusal("--firmware uefi: not in --machine nested; --machine tcg or kvm has it")
+    if options.gdb:
+        raise Refusal("--gdb: not in --machine nested; --machine tcg or kvm has it")
+
+
 def plan(options: argparse.Namespace, machine: str, *, interactive: bool) -> Plan:
     """The plan for the chosen machine; what that machine cannot do is refused by name."""
     uefi = options.firmware == "uefi"
     if machine == BOCHS and uefi:
         raise Refusal("--firmware uefi: Bochs has no UEFI firmware; --machine tcg or kvm has")
+    _check_nested(options, machine)
+    direct = options.boot == "kernel"
+    if machine == BOCHS and direct:
+        raise Refusal("--boot kernel: Bochs boots from an ISO; QEMU (kvm, tcg, nested) can do both")
+    if uefi and direct:
+        raise Refusal("--boot kernel: not with --firmware uefi, under which GRUB boots the ISO")
     where, most_cpus, most_memory = "QEMU", _MOST_CPUS, _MOST_MEMORY
+    if machine == NESTED:
+        where, most_cpus, most_memory = "nested", nested.MAX_CPUS, nested.MAX_MEMORY
     if machine == BOCHS:
         where, most_cpus, most_memory = "Bochs", bochs.MAX_CPUS, bochs.MAX_MEMORY
     _check_range("--cpus", options.cpus, 1, most_cpus, where)
@@ -108,6 +134,7 @@ def plan(options: argparse.Namespace, machine: str, *, interactive: bool) -> Pla
         cpus=options.cpus,
         memory=options.memory,
         uefi=uefi,
+        direct=direct,
         kernel=Path(options.kernel) if options.kernel else KERNEL,
         guest=Path(options.guest) if options.guest else None,
         arguments=tuple((options.args or "").split()),

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 PREFIX = re.compile(r"\[(\d{6,})\.(\d{6})\] cpu(\d+) ([a-z]+): ?")
 _FIELD = re.compile(r'\s*(?:([^\s="]+)=)?("(?:[^"\\]|\\.)*"|[^\s]*)')
 _ESCAPE = re.compile(r"\\(x[0-9a-fA-F]{2}|.)")
-_CONTROLS = {"n": "\n", "r": "\r", "t": "\t"}
+_CONTROLS = {"0": "\0", "n": "\n", "r": "\r", "t": "\t"}
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from enum import Enum
 from pathlib import Path
 
 from . import Refusal
+from .nested_frames import Frames
 from .serial import Line, Text
 from .terminal import Terminal
 
@@ -62,7 +63,7 @@ def _start(
 def run(
     command: Sequence[str],
     line: Line,
-    text: Text,
+    text: Text | Frames,
     *,
     output: Path,
     environment: Mapping[str, str] | None = None,

@@ -1,8 +1,8 @@
 ; SPDX-License-Identifier: BSD-2-Clause
 ;
 ; An option ROM for Bochs that starts a flat kernel image, already in memory, as a Multiboot 1
-; loader would: no disk, no GRUB. rom.py appends, at `block`, the whole Multiboot information as it has to
-; stand at BLOCK_AT, and this code only adds what it alone can know, the memory map.
+; loader would: no disk, no GRUB. rom.py appends, at `block`, the whole Multiboot information as it
+; has to stand at BLOCK_AT, and this code only adds what it alone can know, the memory map.
 ;
 ; It never returns to the BIOS: what it overwrites below 640 KiB is nobody's any more.
 ; Multiboot Specification 0.6.96, "Machine state" and "Boot information format".
