@@ -56,11 +56,13 @@ static void end_after_panic(const char *why)
 
 static void log_complaint(void *context, const char *word, const char *sentence)
 {
-    char text[96];
+    char text[64];
+    char says[160];
 
     (void)context;
     format_escaped(text, sizeof(text), word, strlen(word));
-    log_line("boot", "option \"%s\": %s", text, sentence);
+    format_escaped(says, sizeof(says), sentence, strlen(sentence));
+    log_line("boot", "option word=\"%s\" says=\"%s\"", text, says);
 }
 
 /* QEMU's -kernel puts the file's name before the options. */
@@ -226,11 +228,15 @@ static void take_stacks(void **main_stack)
     }
 }
 
-/* Machine checks are told, not a silent shutdown; XSETBV of a guest is done by us. */
+/* Machine checks are told, not a silent shutdown; XSETBV of a guest is done by us; a guest's vector
+ * registers are cleared by us. */
 static void enable_features(void)
 {
     if (cpuid(1, 0).edx & CPUID_1_EDX_MCE) {
         write_cr4(read_cr4() | CR4_MCE);
+    }
+    if (cpuid(1, 0).edx & CPUID_1_EDX_FXSR) {
+        write_cr4(read_cr4() | CR4_OSFXSR | CR4_OSXMMEXCPT);
     }
     if (cpuid(1, 0).ecx & CPUID_1_ECX_XSAVE) {
         write_cr4(read_cr4() | CR4_OSXSAVE);

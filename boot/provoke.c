@@ -76,7 +76,7 @@ void provoke(const char *name)
 
     for (unsigned i = 0; i < ARRAY_SIZE(faults); i++) {
         if (strcmp(faults[i].name, name) == 0) {
-            log_line("boot", "provoke=%s: now", name);
+            log_line("boot", "a host exception is provoked provoke=%s", name);
             faults[i].raise();
             panic("provoke=%s did not fault", name);
         }

@@ -44,10 +44,10 @@ const struct guest *choose_guest(const struct boot *boot, const struct boot_modu
         return guest;
     }
     if (name[0] != '\0' && strcmp(name, guest_module.name) != 0) {
-        log_line("boot", "guest=%s: there is no such guest; the default runs", name);
+        log_line("boot", "there is no such guest, the default runs guest=%s", name);
         guest_log_names();
     } else if (name[0] != '\0' && *module == NULL) {
-        log_line("boot", "guest=module: the loader brought no module; the default runs");
+        log_line("boot", "the loader brought no module, the default runs guest=module");
         guest_log_names();
     }
     return *module != NULL ? &guest_module : guest_find("hlt");
@@ -138,7 +138,9 @@ static void run_operation(unsigned id, const struct guest *guest, const struct b
     if (pages_free() != before) {
         tally_failure(tally, "memory was not given back");
     }
-    log_line("boot", "back in ordinary code on the same processor: primes-below-%d=%u before=%u",
+    log_line("boot",
+             "back in ordinary code on the same processor: it counts primes below=%d "
+             "primes=%u before=%u",
              PRIMES_BELOW, count_primes(), primes);
     if (count_primes() != primes) {
         tally_failure(tally, "the processor computes otherwise than before");

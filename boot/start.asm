@@ -151,7 +151,8 @@ no_long_mode:
         jmp .stop
 .text:  db "[000000.000000] cpu0 boot: this processor has no 64-bit mode "
         db "(CPUID.80000001H:EDX[29]); Lintel needs one with VT-x", 13, 10
-        db '[000000.000000] cpu0 result: status=fail why="no 64-bit mode" exits=0 guest=none', 13, 10
+        db '[000000.000000] cpu0 result: status=fail why="no 64-bit mode" exits=0 '
+        db 'guest=none', 13, 10
         db 0
 
 align 8

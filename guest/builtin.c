@@ -90,9 +90,11 @@ const struct guest *guest_find(const char *name)
 void guest_log_names(void)
 {
     for (unsigned i = 0; i < ARRAY_SIZE(guests); i++) {
-        log_line("guest", "allowed guest=%s: %s", guests[i].name, guests[i].describe);
+        log_line("guest", "one of those allowed guest=%s what=\"%s\"", guests[i].name,
+                 guests[i].describe);
     }
-    log_line("guest", "allowed guest=%s: %s", guest_module.name, guest_module.describe);
+    log_line("guest", "one of those allowed guest=%s what=\"%s\"", guest_module.name,
+             guest_module.describe);
 }
 
 enum status guest_build(struct vm *vm, const struct guest *guest, const struct boot_module *module,

@@ -22,10 +22,12 @@
     (2 * MIB) /* the least that memory is taken in, so that EPT maps it in large pages             \
                */
 
-static enum status refuse(const struct vm *vm, char *why, size_t size, const char *sentence)
+/* Logs the sentence with its values; `why` is its short form for the records of the end. */
+static enum status refuse(const struct vm *vm, const char *sentence, const char *short_form,
+                          char *why, size_t size)
 {
-    log_line("guest", "vm=%u guest=%s: %s", vm->id, vm->guest, sentence);
-    string_copy(why, size, sentence);
+    log_line("guest", "%s vm=%u guest=%s", sentence, vm->id, vm->guest);
+    string_copy(why, size, short_form);
     return STATUS_INVALID;
 }
 
@@ -36,19 +38,19 @@ static enum status check(const struct vm *vm, uint64_t image_bytes, uint64_t mem
 
     if (memory < GUEST_MEMORY_LEAST || !IS_ALIGNED(memory, PAGE_SIZE)) {
         format_text(sentence, sizeof(sentence),
-                    "memory=%lu-KiB cannot be: a flat guest takes 2 MiB or more, in whole pages",
+                    "a flat guest takes 2 MiB of memory or more, in whole pages, not %lu KiB",
                     memory / KIB);
-        return refuse(vm, why, size, sentence);
+        return refuse(vm, sentence, "a memory size that cannot be", why, size);
     }
     if (image_bytes == 0) {
-        return refuse(vm, why, size, "the guest image is empty");
+        return refuse(vm, "the guest image is empty", "the guest image is empty", why, size);
     }
     if (image_bytes > memory - FLAT_IMAGE) {
         format_text(
             sentence, sizeof(sentence),
-            "the guest image does not fit: %lu bytes at 0x100000, memory=%lu-KiB leaves %lu",
+            "the guest image does not fit: %lu bytes at 0x100000, %lu KiB of memory leave %lu",
             image_bytes, memory / KIB, memory - FLAT_IMAGE);
-        return refuse(vm, why, size, sentence);
+        return refuse(vm, sentence, "the guest image does not fit", why, size);
     }
     return STATUS_OK;
 }

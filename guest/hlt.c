@@ -41,8 +41,8 @@ enum status guest_build_hlt(struct vm *vm, gpa_t base, char *why, size_t size)
     }
     if (status != STATUS_OK) {
         format_text(why, size, "too little memory");
-        log_line("guest", "vm=%u guest=%s: %s for %u pages free-pages=%lu", vm->id, vm->guest,
-                 status_text(status), HLT_PAGES + SUPPORT_PAGES, pages_free());
+        log_line("guest", "%s for the guest vm=%u guest=%s wanted-pages=%u free-pages=%lu",
+                 status_text(status), vm->id, vm->guest, HLT_PAGES + SUPPORT_PAGES, pages_free());
         return status;
     }
     vm_log_map(vm);

@@ -22,36 +22,34 @@ enum status acpi_open_table(const struct physical_reader *reader, hpa_t address,
 
     *table = (struct acpi_table){.address = address, .bytes = header};
     if (header == NULL) {
-        format_text(error->text, sizeof(error->text), "acpi: the %s at 0x%lx is unreadable",
-                    signature, address.value);
+        format_text(error->text, sizeof(error->text), "the %s at 0x%lx is unreadable", signature,
+                    address.value);
         return STATUS_INVALID;
     }
     table->length = ACPI_HEADER_LENGTH;
     if (memcmp(header, signature, SIGNATURE_LENGTH) != 0) {
         format_escaped(found, sizeof(found), (const char *)header, SIGNATURE_LENGTH);
-        format_text(error->text, sizeof(error->text),
-                    "acpi: the %s at 0x%lx has the signature \"%s\"", signature, address.value,
-                    found);
+        format_text(error->text, sizeof(error->text), "the %s at 0x%lx has the signature \"%s\"",
+                    signature, address.value, found);
         return STATUS_INVALID;
     }
     table->length = (uint32_t)acpi_field(table, HEADER_LENGTH_AT, 4);
     if (table->length < ACPI_HEADER_LENGTH || table->length > ACPI_LARGEST_TABLE) {
         format_text(error->text, sizeof(error->text),
-                    "acpi: the %s at 0x%lx has length 0x%x; 0x%x to 0x%x are allowed", signature,
+                    "the %s at 0x%lx has length 0x%x; 0x%x to 0x%x are allowed", signature,
                     address.value, table->length, ACPI_HEADER_LENGTH, ACPI_LARGEST_TABLE);
         return STATUS_INVALID;
     }
     table->bytes = physical_at(reader, address, table->length);
     if (table->bytes == NULL) {
-        format_text(error->text, sizeof(error->text),
-                    "acpi: the %s, 0x%x bytes at 0x%lx, is unreadable", signature, table->length,
-                    address.value);
+        format_text(error->text, sizeof(error->text), "the %s, 0x%x bytes at 0x%lx, is unreadable",
+                    signature, table->length, address.value);
         return STATUS_INVALID;
     }
     sum = acpi_sum(table->bytes, table->length);
     if (sum != 0) {
         format_text(error->text, sizeof(error->text),
-                    "acpi: the %s at 0x%lx has a wrong checksum: its 0x%x bytes add up to 0x%x",
+                    "the %s at 0x%lx has a wrong checksum: its 0x%x bytes add up to 0x%x",
                     signature, address.value, table->length, sum);
         return STATUS_INVALID;
     }
@@ -63,7 +61,7 @@ static enum status open_root(const struct physical_reader *reader, const struct 
 {
     if (rsdp->rsdt.value == 0 && rsdp->xsdt.value == 0) {
         format_text(error->text, sizeof(error->text),
-                    "acpi: the RSDP, revision %u, names no RSDT and no XSDT", rsdp->revision);
+                    "the RSDP, revision %u, names no RSDT and no XSDT", rsdp->revision);
         return STATUS_INVALID;
     }
     if (rsdp->xsdt.value != 0) {

@@ -49,14 +49,13 @@ static enum status read_rsdp(const uint8_t *bytes, unsigned available, const cha
     uint64_t length;
 
     if (memcmp(bytes, SIGNATURE, SIGNATURE_LENGTH) != 0) {
-        format_text(error->text, sizeof(error->text), "acpi: the RSDP %s has no \"RSD PTR \"",
-                    place);
+        format_text(error->text, sizeof(error->text), "the RSDP %s has no \"RSD PTR \"", place);
         return STATUS_INVALID;
     }
     if (sum != 0) {
         format_text(error->text, sizeof(error->text),
-                    "acpi: the RSDP %s has a wrong checksum: its first %u bytes add up to 0x%x",
-                    place, OLD_LENGTH, sum);
+                    "the RSDP %s has a wrong checksum: its first %u bytes add up to 0x%x", place,
+                    OLD_LENGTH, sum);
         return STATUS_INVALID;
     }
     rsdp->revision = bytes[RSDP_REVISION];
@@ -71,7 +70,7 @@ static enum status read_rsdp(const uint8_t *bytes, unsigned available, const cha
     sum = acpi_sum(bytes, NEW_LENGTH);
     if (length != NEW_LENGTH || sum != 0) {
         format_text(error->text, sizeof(error->text),
-                    "acpi: the RSDP %s has length %lu, its %u bytes add up to 0x%x; %u and 0 are "
+                    "the RSDP %s has length %lu, its %u bytes add up to 0x%x; %u and 0 are "
                     "allowed",
                     place, length, NEW_LENGTH, sum, NEW_LENGTH);
         return STATUS_INVALID;
@@ -93,7 +92,7 @@ static enum status read_candidate(const struct physical_reader *reader, hpa_t ad
     }
     format_text(place, sizeof(place), "at 0x%lx", address.value);
     if (bytes == NULL) {
-        format_text(error->text, sizeof(error->text), "acpi: the RSDP %s is unreadable", place);
+        format_text(error->text, sizeof(error->text), "the RSDP %s is unreadable", place);
         return STATUS_INVALID;
     }
     return read_rsdp(bytes, available, place, rsdp, error);
@@ -143,7 +142,7 @@ enum status acpi_find_rsdp(const struct machine *machine, hpa_t ebda,
     }
     in_bios = search(reader, BIOS_START, BIOS_END, rsdp, error);
     if (in_bios == STATUS_NOT_FOUND && in_ebda == STATUS_NOT_FOUND) {
-        format_text(error->text, sizeof(error->text), "acpi: no RSDP %sin 0x%lx to 0x%lx", searched,
+        format_text(error->text, sizeof(error->text), "no RSDP %sin 0x%lx to 0x%lx", searched,
                     BIOS_START, BIOS_END - 1);
     }
     return in_bios == STATUS_NOT_FOUND ? in_ebda : in_bios;

@@ -28,8 +28,11 @@
 #define CR4_LA57       BIT(12)
 #define CR4_VMXE       BIT(13)
 #define CR4_SMXE       BIT(14)
+#define CR4_FSGSBASE   BIT(16)
 #define CR4_PCIDE      BIT(17)
 #define CR4_OSXSAVE    BIT(18)
+#define CR4_SMEP       BIT(20)
+#define CR4_SMAP       BIT(21)
 #define CR4_PKE        BIT(22)
 #define CR4_CET        BIT(23)
 
@@ -46,6 +49,11 @@
 #define RFLAGS_DF    BIT(10)
 #define RFLAGS_RF    BIT(16)
 #define RFLAGS_VM    BIT(17)
+
+/* Of IA32_APIC_BASE. */
+#define APIC_BASE_X2APIC  BIT(10)
+#define APIC_BASE_ENABLED BIT(11)
+#define APIC_BASE_ADDRESS BITS(51, 12)
 
 #define MSR_IA32_TIME_STAMP_COUNTER 0x010
 #define MSR_IA32_APIC_BASE          0x01B
@@ -76,6 +84,8 @@
 #define CPUID_1_ECX_OSXSAVE     BIT(27)
 #define CPUID_1_ECX_HYPERVISOR  BIT(31)
 #define CPUID_1_EDX_MCE         BIT(7)
+#define CPUID_1_EDX_APIC        BIT(9)
+#define CPUID_1_EDX_FXSR        BIT(24)
 #define CPUID_7_ECX_OSPKE       BIT(4)
 #define CPUID_80000001_EDX_NX   BIT(20)
 #define CPUID_80000001_EDX_1G   BIT(26)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The hypervisor's own GDT, TSS and IDT. SDM vol. 3A, "Segment Descriptors", "64-Bit Task State
- * Segment", "Interrupt Descriptor Table".
+ * The hypervisor's own GDT, TSS and IDT. SDM vol. 3A, "Segment Descriptors", "Task Management in
+ * 64-bit Mode", "Interrupt Descriptor Table".
  */
 #ifndef KERNEL_DESCRIPTORS_H
 #define KERNEL_DESCRIPTORS_H

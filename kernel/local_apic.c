@@ -4,10 +4,6 @@
 #include "kernel/cpu.h"
 #include "kernel/image.h"
 
-#define APIC_BASE_ENABLED BIT(11)
-#define APIC_BASE_X2APIC  BIT(10)
-#define APIC_BASE_ADDRESS BITS(51, 12)
-
 #define APIC_EOI 0x0B0
 #define APIC_ISR 0x100
 

@@ -99,8 +99,8 @@ void page_give(hpa_t base, uint64_t count)
     enum status status = pages_give(&machine_pages, base, count);
 
     if (status != STATUS_OK) {
-        panic("pages given back that are not taken base=0x%lx count=%lu: %s", base.value, count,
-              status_text(status));
+        panic("pages given back that are not taken, %s base=0x%lx count=%lu", status_text(status),
+              base.value, count);
     }
 }
 

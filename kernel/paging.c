@@ -141,8 +141,9 @@ static enum status map_devices(const struct acpi *acpi, uint64_t data)
     uint64_t device = data | PTE_PCD | PTE_PWT;
     enum status status = STATUS_OK;
 
-    if (acpi->madt_found && acpi->local_apic != 0) {
-        status = map_identity(HPA(acpi->local_apic), PAGE_SIZE, device);
+    if (cpuid(1, 0).edx & CPUID_1_EDX_APIC) { /* where it is, not where the MADT says */
+        status =
+            map_identity(HPA(rdmsr(MSR_IA32_APIC_BASE) & APIC_BASE_ADDRESS), PAGE_SIZE, device);
     }
     if (status == STATUS_OK && acpi->reset_supported && acpi->reset.space == 0 &&
         acpi->reset.address != 0) {

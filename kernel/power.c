@@ -11,6 +11,8 @@
 #define PIC1_DATA 0x21
 #define PIC2_DATA 0xA1
 
+#define HIGHEST_PRIORITY 15 /* CR8: the local APIC holds every interrupt back */
+
 #define PM1_SCI_EN    BIT(0)
 #define PM1_SLP_TYP   BITS(12, 10)
 #define PM1_SLP_EN    BIT(13)
@@ -24,6 +26,7 @@
 
 static struct {
     uint8_t pic1, pic2;
+    uint64_t task_priority;
     bool recorded;
 } devices;
 
@@ -31,9 +34,11 @@ void devices_quiet(void)
 {
     devices.pic1 = in8(PIC1_DATA);
     devices.pic2 = in8(PIC2_DATA);
+    devices.task_priority = read_cr8();
     devices.recorded = true;
     out8(PIC1_DATA, 0xFF);
     out8(PIC2_DATA, 0xFF);
+    write_cr8(HIGHEST_PRIORITY);
 }
 
 void devices_restore(void)
@@ -41,6 +46,7 @@ void devices_restore(void)
     if (devices.recorded) {
         out8(PIC1_DATA, devices.pic1);
         out8(PIC2_DATA, devices.pic2);
+        write_cr8(devices.task_priority);
         devices.recorded = false;
     }
 }
@@ -59,12 +65,13 @@ static void enter_acpi_mode(const struct acpi *acpi)
     }
 }
 
-static void sleep_s5(const struct acpi_register *control, uint8_t type)
+/* SLP_TYP goes to both blocks before SLP_EN does: the first to have both begins the transition. */
+static void write_pm1(const struct acpi_register *control, uint8_t type, uint64_t enable)
 {
     if (control->address != 0 && control->space == SPACE_IO) {
         uint16_t port = (uint16_t)control->address;
-        uint16_t value = in16(port) & (uint16_t)~PM1_SLP_TYP;
-        out16(port, (uint16_t)(value | FIELD_PUT(PM1_SLP_TYP, type) | PM1_SLP_EN));
+        uint16_t value = in16(port) & (uint16_t)(~(PM1_SLP_TYP | PM1_SLP_EN));
+        out16(port, (uint16_t)(value | FIELD_PUT(PM1_SLP_TYP, type) | enable));
     }
 }
 
@@ -76,8 +83,10 @@ static void power_off(const struct acpi *acpi)
         return;
     }
     enter_acpi_mode(acpi);
-    sleep_s5(&acpi->pm1a_control, acpi->s5_type_a);
-    sleep_s5(&acpi->pm1b_control, acpi->s5_type_b);
+    write_pm1(&acpi->pm1a_control, acpi->s5_type_a, 0);
+    write_pm1(&acpi->pm1b_control, acpi->s5_type_b, 0);
+    write_pm1(&acpi->pm1a_control, acpi->s5_type_a, PM1_SLP_EN);
+    write_pm1(&acpi->pm1b_control, acpi->s5_type_b, PM1_SLP_EN);
     time_wait(OFF_WAIT_US);
     log_line("boot", "the machine did not power off by ACPI S5 port=0x%lx type=%u",
              acpi->pm1a_control.address, acpi->s5_type_a);

@@ -7,8 +7,9 @@
 #include "kernel/options.h"
 
 /*
- * Masks both PICs, recording their masks: the hypervisor runs with interrupts off, but a guest with
- * interrupts on would exit for each that a device of the machine sends.
+ * Masks both PICs and raises the task priority, recording what was there: the hypervisor runs with
+ * interrupts off, but a guest with interrupts on would exit for each that a device of the machine
+ * sends, for ever where a device insists.
  */
 void devices_quiet(void);
 

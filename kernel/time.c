@@ -16,7 +16,7 @@
 #define PM_TIMER_HZ 3579545
 
 #define INTERVAL_MS 5
-#define STUCK_POLLS 5000000
+#define STUCK_POLLS 1000000   /* a second, at a microsecond a port read */
 #define SLOWEST_KHZ 1000      /* what is measured as slower or faster than these was not */
 #define FASTEST_KHZ 100000000 /* a timer that counts */
 #define ASSUMED_KHZ 1000000

@@ -6,6 +6,7 @@
 #include "kernel/log.h"
 #include "kernel/memory.h"
 #include "kernel/string.h"
+#include "vmx/report.h"
 #include "vmx/trace.h"
 
 void guest_text_byte(struct vcpu *vcpu, char byte)
@@ -44,10 +45,22 @@ void guest_text_flush(struct vcpu *vcpu)
     }
 }
 
-/* Memory that appears on first touch: the access is tried again, and now succeeds. */
+bool is_lazy(const struct vm *vm, gpa_t gpa)
+{
+    return gpa.value - vm->lazy_gpa.value < vm->lazy_length && guest_access(vm, gpa, 1) == NULL;
+}
+
+enum action vcpu_populate(struct vcpu *vcpu, gpa_t gpa)
+{
+    vcpu->populate = gpa;
+    vcpu->attention |= ATTENTION_POPULATE;
+    return ACTION_RESUME;
+}
+
+/* Memory that appears on first touch. */
 static void populate(struct vcpu *vcpu)
 {
-    gpa_t gpa = GPA(ALIGN_DOWN(vcpu->exit->physical.value, PAGE_SIZE));
+    gpa_t gpa = GPA(ALIGN_DOWN(vcpu->populate.value, PAGE_SIZE));
     void *page;
 
     if (page_take_cleared(&page) != STATUS_OK) {
@@ -68,6 +81,9 @@ bool attention_serve(struct vcpu *vcpu)
     vcpu->attention = attention & ATTENTION_TRACE;
     if (attention & ATTENTION_TRACE) {
         trace_drain(vcpu);
+    }
+    if (attention & ATTENTION_REPORT) {
+        report_log(vcpu);
     }
     if (attention & ATTENTION_TEXT) {
         log_text(vcpu, vcpu->printed, vcpu->printed_length);

@@ -9,6 +9,13 @@
  * whether the VM has ended. */
 bool attention_serve(struct vcpu *vcpu);
 
+/* Whether memory appears at `gpa` when it is touched, and has not yet. */
+bool is_lazy(const struct vm *vm, gpa_t gpa);
+
+/* Asks for memory at `gpa`; answers ACTION_RESUME for handlers to pass on: the access is tried
+ * again. */
+enum action vcpu_populate(struct vcpu *vcpu, gpa_t gpa);
+
 /* Appends a byte of the guest's text; a newline or a full line asks for attention. */
 void guest_text_byte(struct vcpu *vcpu, char byte);
 

@@ -4,6 +4,8 @@
 #include "kernel/cpu.h"
 #include "kernel/log.h"
 
+#define MEMORY_TYPE_WB 6
+
 #define RANGE(msr) control_range_decode(rdmsr(MSR_##msr), #msr)
 
 /* The TRUE MSRs, where they are, tell which of the default1 bits may be 0 after all. */
@@ -50,11 +52,11 @@ void vmx_capabilities_log(const struct vmx_capabilities *capabilities)
     const struct control_range *range = capabilities->range;
 
     log_line("vmx",
-             "capabilities revision=0x%lx region=%lu-bytes memory-type=%lu true-controls=%s "
+             "capabilities revision=0x%lx region=%lu-bytes memory-type=%s true-controls=%s "
              "physical-width=%u",
              FIELD_GET(VMX_BASIC_REVISION, capabilities->basic),
              FIELD_GET(VMX_BASIC_REGION_SIZE, capabilities->basic),
-             FIELD_GET(VMX_BASIC_MEMORY_TYPE, capabilities->basic),
+             FIELD_GET(VMX_BASIC_MEMORY_TYPE, capabilities->basic) == MEMORY_TYPE_WB ? "wb" : "uc",
              capabilities->basic & VMX_BASIC_TRUE ? "yes" : "no", capabilities->physical_width);
     log_line("vmx",
              "capabilities may-be-1 pin=0x%x primary=0x%x secondary=0x%x exit=0x%x entry=0x%x "

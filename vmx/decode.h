@@ -15,7 +15,7 @@ static inline void exit_decode_details(struct vmx_exit *exit, uint8_t has)
     if (has & EXIT_HAS_QUALIFICATION) {
         exit->qualification = vmread(VMCS_EXIT_QUALIFICATION);
     }
-    if (has & EXIT_HAS_LINEAR) {
+    if (has & EXIT_HAS_LINEAR && exit_has_linear(exit)) {
         exit->linear = GVA(vmread(VMCS_GUEST_LINEAR_ADDRESS));
     }
     if (has & EXIT_HAS_PHYSICAL) {
@@ -50,13 +50,15 @@ static inline unsigned exit_decode(struct vcpu *vcpu, struct vmx_exit *exit)
 
     exit->n = ++vcpu->exits;
     exit->reason = reason;
-    if (__builtin_expect(reason >= EXIT_REASONS, 0)) {
+    if (__builtin_expect(reason < EXIT_REASONS, 1)) {
+        has = exit_has_table[reason];
+    } else {
         exit->reason = reason & EXIT_REASON_BASIC;
         exit->entry_failed = reason & EXIT_REASON_ENTRY_FAILURE;
+        has = exit_has(exit->reason);
         row = EXIT_REASONS;
     }
     exit->rip = vmread(VMCS_GUEST_RIP);
-    has = exit_has_table[row];
     if (has & EXIT_HAS_LENGTH) {
         exit->length = (uint32_t)vmread(VMCS_EXIT_INSTRUCTION_LENGTH);
     }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Exit reason to handler, and the handlers that are a few lines. */
-#include "ept/violation.h"
 #include "kernel/fault.h"
 #include "kernel/local_apic.h"
 #include "kernel/log.h"
+#include "vmx/attention.h"
 #include "vmx/handlers.h"
 #include "vmx/inject.h"
 #include "vmx/qualification.h"
@@ -86,7 +86,8 @@ static enum action handle_invd(struct vcpu *vcpu)
     return ACTION_ADVANCE;
 }
 
-/* VMX, SMX and TDX are hidden: their instructions do what they do on a processor without them. */
+/* VMX, SMX, TDX and MONITOR are hidden: their instructions do what they do on a processor without
+ * them. */
 static enum action handle_hidden(struct vcpu *vcpu)
 {
     (void)vcpu;
@@ -107,15 +108,13 @@ static enum action handle_xsetbv(struct vcpu *vcpu)
 
 static enum action handle_ept_violation(struct vcpu *vcpu)
 {
-    const struct vm *vm = vcpu->vm;
-    uint64_t gpa = vcpu->exit->physical.value;
+    gpa_t gpa = vcpu->exit->physical;
 
-    if (gpa - vm->lazy_gpa.value < vm->lazy_length && !(vcpu->exit->qualification & BITS(5, 3))) {
-        vcpu->attention |= ATTENTION_POPULATE;
-        return ACTION_RESUME;
+    if (is_lazy(vcpu->vm, gpa)) {
+        return vcpu_populate(vcpu, gpa);
     }
     vcpu_report(vcpu);
-    return vm_stop(vcpu, true, 0, "EPT violation at guest-physical 0x%lx", gpa);
+    return vm_stop(vcpu, true, 0, "EPT violation at guest-physical 0x%lx", gpa.value);
 }
 
 static enum action handle_ept_misconfiguration(struct vcpu *vcpu)
@@ -155,6 +154,8 @@ enum action (*const exit_handlers[EXIT_REASONS + 1])(struct vcpu *vcpu) = {
     [EXIT_IO_INSTRUCTION] = handle_io,
     [EXIT_RDMSR] = handle_rdmsr,
     [EXIT_WRMSR] = handle_wrmsr,
+    [EXIT_MWAIT] = handle_hidden,
+    [EXIT_MONITOR] = handle_hidden,
     [EXIT_EPT_VIOLATION] = handle_ept_violation,
     [EXIT_EPT_MISCONFIGURATION] = handle_ept_misconfiguration,
     [EXIT_INVEPT] = handle_hidden,

@@ -42,8 +42,8 @@ FRAME_HOST_RSP  equ 16 * 8              ; struct vcpu_frame; pinned in vmx/run.c
 
 ; Called by vmx_enter() in run.h: RDI = frame, SIL = launched; EAX = enum vmx_result. RSP, RBP, RBX
 ; and R12 are as before. HOST_RSP in the VMCS is &frame->host_rsp: an exit pushes the guest's
-; registers into the frame. NMI, double fault and machine check have stacks of their own, and nothing
-; else comes.
+; registers into the frame. NMI, double fault and machine check have stacks of their own, and
+; nothing else comes.
 global vmx_entry, vmx_exit_entry
 vmx_entry:
         push rbp

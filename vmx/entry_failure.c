@@ -36,8 +36,9 @@ static const char *guest_state_detail(uint64_t qualification)
 
 void entry_failed(struct vcpu *vcpu)
 {
-    const struct vmx_exit *exit = vcpu->exit;
+    struct vmx_exit *exit = vcpu->exit;
 
+    exit->action = ACTION_STOP;
     trace_drain(vcpu);
     if (exit->reason == EXIT_ENTRY_FAILURE_MSR) {
         log_line("vmx", "VM entry failed on loading MSRs vm=%u vcpu=%u entry=%lu", vcpu->vm->id,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* VM entries that did not reach the guest. SDM vol. 3C, "VM-Entry Failures". */
+/* VM entries that did not reach the guest. SDM vol. 3C, "VM-Entry Failures During or After Loading
+ * Guest State". */
 #ifndef VMX_ENTRY_FAILURE_H
 #define VMX_ENTRY_FAILURE_H
 

@@ -8,6 +8,7 @@
 
 #include "kernel/types.h"
 #include "vmx/names.h"
+#include "vmx/qualification.h"
 
 #define EXIT_REASON_BASIC         UINT32_C(0xFFFF)
 #define EXIT_REASON_ENTRY_FAILURE (UINT32_C(1) << 31)
@@ -60,8 +61,24 @@ static inline uint32_t exit_vectoring(const struct vmx_exit *exit)
     return exit_has(exit->reason) & EXIT_HAS_VECTORING ? exit->vectoring : 0;
 }
 
-/* Whether `exit` carries a valid guest-linear address, or instruction length. */
-bool exit_has_linear(const struct vmx_exit *exit);
+/* Whether the guest-linear address is valid, of an exit whose qualification has been read. */
+static inline bool exit_has_linear(const struct vmx_exit *exit)
+{
+    switch (exit->reason) {
+    case EXIT_EPT_VIOLATION:
+    case EXIT_SPP:
+        return exit->qualification & BIT(7);
+    case EXIT_IO_INSTRUCTION:
+        return io_access_decode(exit->qualification).string;
+    case EXIT_CONTROL_REGISTER:
+        return cr_access_decode(exit->qualification).type == CR_LMSW &&
+               cr_access_decode(exit->qualification).lmsw_memory;
+    default:
+        return exit_has(exit->reason) & EXIT_HAS_LINEAR;
+    }
+}
+
+/* Whether the VM-exit instruction length is valid. */
 bool exit_has_length(const struct vmx_exit *exit);
 
 /* Writes the exit in words ("OUT port 0x3f8, 1 byte"), or nothing where the reason says it all.

@@ -16,23 +16,22 @@ const char *gpr_name(unsigned gpr)
     return names[gpr & 15];
 }
 
-bool exit_has_linear(const struct vmx_exit *exit)
-{
-    if (!(exit_has(exit->reason) & EXIT_HAS_LINEAR)) {
-        return false;
-    }
-    return exit->reason != EXIT_EPT_VIOLATION || exit->qualification & EPT_VIOLATION_LINEAR;
-}
-
-/* Exceptions have a length only where an instruction caused them on purpose: INT1, INT3, INTO. */
+/* Exceptions have a length only where an instruction caused them on purpose: INT1, INT3, INTO; and
+ * task switches through a gate only where an instruction went there: INT n. */
 bool exit_has_length(const struct vmx_exit *exit)
 {
+    uint32_t event = exit->reason == EXIT_TASK_SWITCH ? exit->vectoring : exit->interruption;
+    uint64_t type = FIELD_GET(INTERRUPTION_TYPE, event);
+    bool by_instruction = type == INTERRUPTION_SOFTWARE_INTERRUPT ||
+                          type == INTERRUPTION_PRIVILEGED_SOFTWARE ||
+                          type == INTERRUPTION_SOFTWARE_EXCEPTION;
+
     if (exit->reason == EXIT_EXCEPTION_OR_NMI) {
-        uint64_t type = FIELD_GET(INTERRUPTION_TYPE, exit->interruption);
-        return type == INTERRUPTION_PRIVILEGED_SOFTWARE || type == INTERRUPTION_SOFTWARE_EXCEPTION;
+        return by_instruction;
     }
     if (exit->reason == EXIT_TASK_SWITCH) {
-        return task_switch_decode(exit->qualification).source != TASK_GATE;
+        return task_switch_decode(exit->qualification).source != TASK_GATE ||
+               (event & INTERRUPTION_VALID && by_instruction);
     }
     return exit_has(exit->reason) & EXIT_HAS_LENGTH;
 }

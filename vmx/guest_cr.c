@@ -3,6 +3,7 @@
 
 #include "kernel/cpu.h"
 
+#define CR3_PCID     BITS(11, 0)
 #define CR3_NO_FLUSH BIT(63) /* with CR4.PCIDE: keep the TLB */
 
 bool guest_cr0_valid(const struct guest_mode *mode, uint64_t value)
@@ -12,7 +13,7 @@ bool guest_cr0_valid(const struct guest_mode *mode, uint64_t value)
         return false;
     }
     if (value & CR0_PG && !(mode->cr0 & CR0_PG)) { /* paging goes on */
-        return !(mode->efer & EFER_LME) || (mode->cr4 & CR4_PAE && !mode->code_64);
+        return !(mode->efer & EFER_LME) || (mode->cr4 & CR4_PAE && !mode->cs_l);
     }
     if (!(value & CR0_PG) && mode->cr0 & CR0_PG) { /* paging goes off */
         return !mode->code_64 && !(mode->cr4 & CR4_PCIDE);
@@ -38,7 +39,10 @@ bool guest_cr4_valid(const struct guest_mode *mode, uint64_t value)
     if (long_mode && (!(value & CR4_PAE) || (value ^ mode->cr4) & CR4_LA57)) {
         return false;
     }
-    return !(value & CR4_PCIDE) || mode->cr4 & CR4_PCIDE || long_mode;
+    if (value & CR4_PCIDE && !(mode->cr4 & CR4_PCIDE)) { /* PCIDs go on, from PCID 0 */
+        return long_mode && (mode->cr3 & CR3_PCID) == 0;
+    }
+    return true;
 }
 
 bool guest_efer_valid(const struct guest_mode *mode, uint64_t value)

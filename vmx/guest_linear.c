@@ -6,10 +6,12 @@
 
 #define PTE_P  BIT(0)
 #define PTE_RW BIT(1)
+#define PTE_US BIT(2)
 #define PTE_PS BIT(7)
 
 #define PF_PRESENT BIT(0)
 #define PF_WRITE   BIT(1)
+#define PF_USER    BIT(2)
 
 /* The walker's memory: tables at guest-physical addresses, read only. */
 struct guest_tables {
@@ -24,11 +26,11 @@ static uint64_t *guest_table_at(struct pt_memory *memory, hpa_t table)
     return guest_access(tables->vm, GPA(table.value), PAGE_SIZE);
 }
 
-/* All levels must allow a write, where CR0.WP makes the supervisor obey. */
-static bool writable(const struct pt_walk *walk, unsigned levels)
+/* Whether all levels have `bit`. */
+static bool all_levels(const struct pt_walk *walk, unsigned levels, uint64_t bit)
 {
     for (unsigned level = levels; level >= walk->level; level--) {
-        if (!(walk->entry[level] & PTE_RW)) {
+        if (!(walk->entry[level] & bit)) {
             return false;
         }
     }
@@ -61,8 +63,11 @@ enum status guest_translate(const struct vm *vm, const struct guest_mode *mode, 
     if (!walk.readable) {
         return STATUS_UNSUPPORTED;
     }
-    *error_code = (uint32_t)((walk.present ? PF_PRESENT : 0) | (write ? PF_WRITE : 0));
-    if (!walk.present || (write && mode->cr0 & CR0_WP && !writable(&walk, format.levels))) {
+    *error_code = (uint32_t)((walk.present ? PF_PRESENT : 0) | (write ? PF_WRITE : 0) |
+                             (mode->user ? PF_USER : 0));
+    if (!walk.present || (mode->user && !all_levels(&walk, format.levels, PTE_US)) ||
+        (write && (mode->user || mode->cr0 & CR0_WP) &&
+         !all_levels(&walk, format.levels, PTE_RW))) {
         return STATUS_FAULT;
     }
     *gpa = GPA(walk.target.value);

@@ -7,7 +7,7 @@
 #include "vmx/vm.h"
 
 /*
- * Translates one address for a supervisor data access by a guest in `mode`, through tables in its
+ * Translates one address for a data access by a guest in `mode`, through tables in its
  * own memory. STATUS_FAULT: a page fault; `error_code` is what the processor would push.
  * STATUS_UNSUPPORTED: a paging mode that is not walked (32-bit, PAE, 5-level) or tables outside
  * guest memory.

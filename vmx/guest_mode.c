@@ -5,7 +5,8 @@
 #include "kernel/panic.h"
 #include "vmx/vmcs.h"
 
-#define RIGHTS_L BIT(13)
+#define RIGHTS_L   BIT(13)
+#define RIGHTS_DPL BITS(6, 5) /* of SS: the CPL */
 
 /* SDM vol. 3C, "Guest/Host Masks and Read Shadows for CR0 and CR4". */
 static uint64_t as_guest_sees(struct vmcs_field real, struct vmcs_field mask,
@@ -57,7 +58,9 @@ struct guest_mode guest_mode_read(const struct vcpu *vcpu)
         .physical_width = vcpu->vm->ept_abilities.physical_width,
     };
 
-    mode.code_64 = mode.efer & EFER_LMA && vmread(VMCS_GUEST_CS_AR) & RIGHTS_L;
+    mode.cs_l = vmread(VMCS_GUEST_CS_AR) & RIGHTS_L;
+    mode.code_64 = mode.efer & EFER_LMA && mode.cs_l;
+    mode.user = FIELD_GET(RIGHTS_DPL, vmread(VMCS_GUEST_SS_AR)) == 3;
     return mode;
 }
 

@@ -1,54 +1,43 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * CPUID: the processor's own answer, less what the guest cannot use: VMX and SMX, which are hidden;
- * features whose MSRs it does not reach; instructions that a control would have to enable.
- * SDM vol. 2A, "CPUID—CPU Identification".
+ * features whose MSRs it does not reach; instructions that a control would have to enable. Leaves
+ * that only describe such features read as zero. SDM vol. 2A, "CPUID—CPU Identification".
  */
 #include "kernel/cpu.h"
 #include "vmx/handlers.h"
 #include "vmx/vmcs.h"
 
-#define LEAF_FEATURES   0x01
-#define LEAF_STRUCTURED 0x07
-#define LEAF_PERFMON    0x0A
-#define LEAF_XSTATE     0x0D
-#define LEAF_EXTENDED   0x80000001
-
 #define BIT32(n) (UINT32_C(1) << (n))
 
-/* Leaf 01H: what goes with MSRs that the guest does not reach. */
-#define ECX_DTES64 BIT32(2)
-#define ECX_DS_CPL BIT32(4)
-#define ECX_VMX    BIT32(5)
-#define ECX_SMX    BIT32(6)
-#define ECX_EIST   BIT32(7)
-#define ECX_TM2    BIT32(8)
-#define ECX_PDCM   BIT32(15)
-#define ECX_X2APIC BIT32(21)
-#define ECX_TSC_DL BIT32(24)
-#define EDX_MCE    BIT32(7)
-#define EDX_MTRR   BIT32(12)
-#define EDX_MCA    BIT32(14)
-#define EDX_DS     BIT32(21)
-#define EDX_ACPI   BIT32(22)
-#define EDX_TM     BIT32(29)
+/* Leaf 01H: hidden are DTES64, MONITOR, DS_CPL, VMX, SMX, EIST, TM2, SDBG, PDCM, x2APIC,
+ * TSC-Deadline and, of the hypervisor below, its presence; MCE, MTRR, MCA, DS, ACPI, TM. */
+#define ECX_1_HIDDEN                                                                               \
+    (BIT32(2) | BIT32(3) | BIT32(4) | BIT32(5) | BIT32(6) | BIT32(7) | BIT32(8) | BIT32(11) |      \
+     BIT32(15) | BIT32(21) | BIT32(24) | BIT32(31))
+#define EDX_1_HIDDEN (BIT32(7) | BIT32(12) | BIT32(14) | BIT32(21) | BIT32(22) | BIT32(29))
 
-/* Leaf 07H, subleaf 0. */
-#define EBX_SGX         BIT32(2)
-#define EBX_INVPCID     BIT32(10)
-#define EBX_RDT_M       BIT32(12)
-#define EBX_RDT_A       BIT32(15)
-#define EBX_PT          BIT32(25)
-#define ECX_WAITPKG     BIT32(5)
-#define ECX_CET_SS      BIT32(7)
-#define ECX_PKS         BIT32(31)
-#define EDX_UINTR       BIT32(5)
-#define EDX_PCONFIG     BIT32(18)
-#define EDX_LBR         BIT32(19)
-#define EDX_CET_IBT     BIT32(20)
-#define EDX_SPECULATION (BIT32(26) | BIT32(27) | BIT32(28) | BIT32(29) | BIT32(30) | BIT32(31))
+/* Leaf 07H: what is shown is instructions, and bits of CR4 that the guest may set (CR4_GUEST). */
+#define EBX_7_SHOWN                                                                                \
+    (BIT32(0) | BIT32(3) | BIT32(5) | BIT32(6) | BIT32(7) | BIT32(8) | BIT32(9) | BIT32(10) |      \
+     BIT32(13) | BIT32(16) | BIT32(17) | BIT32(18) | BIT32(19) | BIT32(20) | BIT32(21) |           \
+     BIT32(23) | BIT32(24) | BIT32(26) | BIT32(27) | BIT32(28) | BIT32(29) | BIT32(30) |           \
+     BIT32(31))
+#define ECX_7_SHOWN                                                                                \
+    (BIT32(0) | BIT32(1) | BIT32(2) | BIT32(3) | BIT32(6) | BIT32(8) | BIT32(9) | BIT32(10) |      \
+     BIT32(11) | BIT32(12) | BIT32(14) | BIT32(22) | BIT32(25) | BIT32(27) | BIT32(28))
+#define EDX_7_SHOWN                                                                                \
+    (BIT32(2) | BIT32(3) | BIT32(4) | BIT32(8) | BIT32(14) | BIT32(15) | BIT32(22) | BIT32(23) |   \
+     BIT32(24) | BIT32(25))
+#define EBX_7_INVPCID BIT32(10)
+#define ECX_7_RDPID   BIT32(22)
 
-#define EAX_XSAVES BIT32(3) /* leaf 0DH, subleaf 1 */
+/* Leaf 0DH, subleaf 1: no XFD; XSAVES by its control. */
+#define EAX_D1_SHOWN  (BIT32(0) | BIT32(1) | BIT32(2) | BIT32(3))
+#define EAX_D1_XSAVES BIT32(3)
+
+/* The range that hypervisors answer in. */
+#define HYPERVISOR_LEAVES(leaf) ((leaf) >> 28 == 4)
 
 static bool enabled(const struct vcpu *vcpu, enum control control)
 {
@@ -63,51 +52,72 @@ static void follow_cr4(uint32_t *ecx, uint32_t bit, uint64_t cr4_bit)
 
 static void hide_features(struct cpuid *leaf)
 {
-    leaf->ecx &= ~(ECX_DTES64 | ECX_DS_CPL | ECX_VMX | ECX_SMX | ECX_EIST | ECX_TM2 | ECX_PDCM |
-                   ECX_X2APIC | ECX_TSC_DL);
-    leaf->edx &= ~(EDX_MCE | EDX_MTRR | EDX_MCA | EDX_DS | EDX_ACPI | EDX_TM);
+    leaf->ecx &= ~ECX_1_HIDDEN;
+    leaf->edx &= ~EDX_1_HIDDEN;
     follow_cr4(&leaf->ecx, CPUID_1_ECX_OSXSAVE, CR4_OSXSAVE);
 }
 
-static void hide_structured(const struct vcpu *vcpu, struct cpuid *leaf)
+/* Only subleaf 0 is shown: the others name features that are hidden, or none. */
+static void hide_structured(const struct vcpu *vcpu, uint32_t subleaf, struct cpuid *leaf)
 {
-    leaf->ebx &= ~(EBX_SGX | EBX_RDT_M | EBX_RDT_A | EBX_PT);
-    leaf->ecx &= ~(ECX_CET_SS | ECX_PKS);
-    leaf->edx &= ~(EDX_UINTR | EDX_PCONFIG | EDX_LBR | EDX_CET_IBT | EDX_SPECULATION);
-    if (!enabled(vcpu, SECONDARY_INVPCID)) {
-        leaf->ebx &= ~EBX_INVPCID;
+    if (subleaf != 0) {
+        *leaf = (struct cpuid){0};
+        return;
     }
-    if (!enabled(vcpu, SECONDARY_USER_WAIT_PAUSE)) {
-        leaf->ecx &= ~ECX_WAITPKG;
+    leaf->eax = 0;
+    leaf->ebx &= EBX_7_SHOWN & (enabled(vcpu, SECONDARY_INVPCID) ? UINT32_MAX : ~EBX_7_INVPCID);
+    leaf->ecx &= ECX_7_SHOWN & (enabled(vcpu, SECONDARY_RDTSCP) ? UINT32_MAX : ~ECX_7_RDPID);
+    leaf->edx &= EDX_7_SHOWN;
+    if (leaf->ecx & BIT32(3)) {
+        follow_cr4(&leaf->ecx, CPUID_7_ECX_OSPKE, CR4_PKE);
     }
-    follow_cr4(&leaf->ecx, CPUID_7_ECX_OSPKE, CR4_PKE);
+}
+
+static void hide_xstate(const struct vcpu *vcpu, uint32_t subleaf, struct cpuid *leaf)
+{
+    if (subleaf == 1) {
+        leaf->eax &= EAX_D1_SHOWN & (enabled(vcpu, SECONDARY_XSAVES) ? UINT32_MAX : ~EAX_D1_XSAVES);
+        leaf->ecx = leaf->edx = 0; /* no component that IA32_XSS would enable */
+    }
 }
 
 static void adapt(const struct vcpu *vcpu, uint32_t number, uint32_t subleaf, struct cpuid *leaf)
 {
     switch (number) {
-    case LEAF_FEATURES:
+    case 0x00:
+        break;
+    case 0x01:
         hide_features(leaf);
         break;
-    case LEAF_STRUCTURED:
-        if (subleaf == 0) {
-            hide_structured(vcpu, leaf);
-        }
+    case 0x07:
+        hide_structured(vcpu, subleaf, leaf);
         break;
-    case LEAF_PERFMON:
+    case 0x0D:
+        hide_xstate(vcpu, subleaf, leaf);
+        break;
+    case 0x05: /* MONITOR/MWAIT */
+    case 0x06: /* thermal and power management */
+    case 0x0A: /* performance monitoring */
+    case 0x0F: /* resource monitoring, */
+    case 0x10: /* and allocation */
+    case 0x12: /* SGX */
+    case 0x14: /* processor trace */
+    case 0x19: /* key locker */
+    case 0x1B: /* PCONFIG */
+    case 0x1C: /* last-branch records */
+    case 0x20: /* HRESET */
+    case 0x23: /* performance monitoring, extended */
         *leaf = (struct cpuid){0};
         break;
-    case LEAF_XSTATE:
-        if (subleaf == 1 && !enabled(vcpu, SECONDARY_XSAVES)) {
-            leaf->eax &= ~EAX_XSAVES;
-        }
-        break;
-    case LEAF_EXTENDED:
+    case 0x80000001:
         if (!enabled(vcpu, SECONDARY_RDTSCP)) {
             leaf->edx &= ~(uint32_t)CPUID_80000001_EDX_TSCP;
         }
         break;
     default:
+        if (HYPERVISOR_LEAVES(number)) {
+            *leaf = (struct cpuid){0};
+        }
         break;
     }
 }

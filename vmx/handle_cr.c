@@ -76,6 +76,7 @@ static enum action write_guest_cr0(struct vcpu *vcpu, uint64_t value)
     struct guest_mode mode = guest_mode_read(vcpu);
     uint64_t real = value & ~(CR0_CD | CR0_NW); /* an exit would leave these to the hypervisor */
     bool paging_changes = (value ^ mode.cr0) & CR0_PG;
+    bool reloads_pdptes = (value ^ mode.cr0) & (CR0_PG | CR0_CD | CR0_NW);
 
     if (!guest_cr0_valid(&mode, value)) {
         return inject_gp();
@@ -84,7 +85,7 @@ static enum action write_guest_cr0(struct vcpu *vcpu, uint64_t value)
         vcpu_report(vcpu);
         return vm_stop(vcpu, true, 0, "CR0=0x%lx needs secondary.unrestricted", value);
     }
-    if (paging_changes && uses_pdptes(value, mode.cr4, mode.efer)) {
+    if (reloads_pdptes && uses_pdptes(value, mode.cr4, mode.efer)) {
         enum status status = load_pdptes(vcpu, mode.cr3, mode.physical_width);
         if (status != STATUS_OK) {
             return pdptes_failed(vcpu, status);
@@ -157,11 +158,13 @@ static enum action write_register(struct vcpu *vcpu, unsigned cr, uint64_t value
 enum action handle_control_register(struct vcpu *vcpu)
 {
     struct cr_access access = cr_access_decode(vcpu->exit->qualification);
-    uint64_t cr0;
+    uint64_t cr0, value;
 
     switch (access.type) {
-    case CR_WRITE:
-        return write_register(vcpu, access.cr, vcpu_gpr(vcpu, access.gpr));
+    case CR_WRITE: /* outside 64-bit code, the operand is the lower half */
+        value = vcpu_gpr(vcpu, access.gpr);
+        return write_register(vcpu, access.cr,
+                              guest_mode_read(vcpu).code_64 ? value : value & UINT32_MAX);
     case CR_READ:
         if (access.cr == 3) {
             vcpu_set_gpr(vcpu, access.gpr, vmread(VMCS_GUEST_CR3));

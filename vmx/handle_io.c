@@ -5,6 +5,7 @@
  */
 #include "kernel/cpu.h"
 #include "kernel/string.h"
+#include "vmx/attention.h"
 #include "vmx/guest_linear.h"
 #include "vmx/guest_mode.h"
 #include "vmx/handlers.h"
@@ -95,7 +96,7 @@ static enum action move_element(struct vcpu *vcpu, const struct guest_mode *mode
 {
     uint8_t bytes[4] = {0};
     uint32_t value;
-    struct element element;
+    struct element element = {0};
     enum action action;
 
     if (!find_element(vcpu, mode, linear, access->size, access->in, &element, &action)) {
@@ -137,9 +138,9 @@ static uint64_t step(uint64_t value, uint64_t by, unsigned bits)
     return bits == 32 ? (uint32_t)(value + by) : value + by;
 }
 
-static bool is_zero(uint64_t value, unsigned bits)
+static uint64_t low_bits(uint64_t value, unsigned bits)
 {
-    return (value & (~UINT64_C(0) >> (64 - bits))) == 0;
+    return value & (~UINT64_C(0) >> (64 - bits));
 }
 
 /* INS and OUTS, element by element: as many as an exit may take, the rest exits again. */
@@ -150,20 +151,19 @@ static enum action handle_string(struct vcpu *vcpu, const struct io_access *acce
     struct guest_mode mode = guest_mode_read(vcpu);
     unsigned bits = address_bits(vcpu, &mode);
     uint64_t by = vmread(VMCS_GUEST_RFLAGS) & RFLAGS_DF ? -(uint64_t)access->size : access->size;
-    uint64_t linear = vmread(VMCS_GUEST_LINEAR_ADDRESS);
+    uint64_t base = vcpu->exit->linear.value - low_bits(*index, bits);
 
     /* A whole line of the guest's text ends an exit early, to be logged before more comes. */
     for (unsigned i = 0; i < MOST_ITERATIONS && !(vcpu->attention & ATTENTION_TEXT); i++) {
         enum action action;
 
-        if (access->rep && is_zero(*count, bits)) {
+        if (access->rep && low_bits(*count, bits) == 0) {
             return ACTION_ADVANCE;
         }
-        action = move_element(vcpu, &mode, access, linear);
+        action = move_element(vcpu, &mode, access, base + low_bits(*index, bits));
         if (action == ACTION_RESUME) {
             return action; /* a fault: this element is still to be done */
         }
-        linear = step(linear, by, mode.code_64 ? 64 : 32);
         *index = step(*index, by, bits);
         if (access->rep) {
             *count = step(*count, UINT64_MAX, bits);
@@ -172,7 +172,7 @@ static enum action handle_string(struct vcpu *vcpu, const struct io_access *acce
             return action;
         }
     }
-    return is_zero(*count, bits) ? ACTION_ADVANCE : ACTION_RESUME;
+    return low_bits(*count, bits) == 0 ? ACTION_ADVANCE : ACTION_RESUME;
 }
 
 enum action handle_io(struct vcpu *vcpu)

@@ -4,7 +4,7 @@
  * are emulated; all others it does not have: #GP(0), as on a processor without them. SDM vol. 3C,
  * "MSR-Bitmap Address"; vol. 4.
  */
-#include "kernel/cpu.h"
+#include "kernel/fault.h"
 #include "kernel/string.h"
 #include "vmx/guest_mode.h"
 #include "vmx/handlers.h"
@@ -74,7 +74,12 @@ enum action handle_rdmsr(struct vcpu *vcpu)
     case MSR_IA32_APIC_BASE:
     case MSR_IA32_MISC_ENABLE:
     case MSR_IA32_BIOS_SIGN_ID:
-        value = rdmsr((uint32_t)vcpu->frame.gpr[RCX]);
+        if (rdmsr_safe((uint32_t)vcpu->frame.gpr[RCX], &value) != STATUS_OK) {
+            return inject_gp();
+        }
+        break;
+    case MSR_IA32_XSS: /* no supervisor state component is offered */
+        value = 0;
         break;
     default:
         return inject_gp();
@@ -123,6 +128,7 @@ enum action handle_wrmsr(struct vcpu *vcpu)
 {
     uint64_t value = (vcpu->frame.gpr[RAX] & UINT32_MAX) | vcpu->frame.gpr[RDX] << 32;
     uint32_t msr = (uint32_t)vcpu->frame.gpr[RCX];
+    uint64_t now;
 
     switch (msr) {
     case MSR_IA32_EFER:
@@ -135,7 +141,9 @@ enum action handle_wrmsr(struct vcpu *vcpu)
         return ACTION_ADVANCE;
     case MSR_IA32_APIC_BASE:
     case MSR_IA32_MISC_ENABLE: /* may be written back as they are */
-        return value == rdmsr(msr) ? ACTION_ADVANCE : inject_gp();
+        return rdmsr_safe(msr, &now) == STATUS_OK && value == now ? ACTION_ADVANCE : inject_gp();
+    case MSR_IA32_XSS:
+        return value == 0 ? ACTION_ADVANCE : inject_gp();
     default:
         return inject_gp();
     }

@@ -14,28 +14,32 @@ static void inject(uint32_t information, uint32_t error_code, uint32_t length)
     }
 }
 
-static uint32_t exception(enum vector vector, uint64_t with_error_code)
+/* A guest in real-address mode takes no error codes: the entry would be refused. */
+static uint32_t exception(enum vector vector, bool with_error_code)
 {
-    return (uint32_t)(INTERRUPTION_VALID | with_error_code | vector |
+    uint64_t error_code =
+        with_error_code && vmread(VMCS_GUEST_CR0) & CR0_PE ? INTERRUPTION_ERROR_CODE : 0;
+
+    return (uint32_t)(INTERRUPTION_VALID | error_code | vector |
                       FIELD_PUT(INTERRUPTION_TYPE, INTERRUPTION_HARDWARE_EXCEPTION));
 }
 
 enum action inject_ud(void)
 {
-    inject(exception(VECTOR_UD, 0), 0, 0);
+    inject(exception(VECTOR_UD, false), 0, 0);
     return ACTION_RESUME;
 }
 
 enum action inject_gp(void)
 {
-    inject(exception(VECTOR_GP, INTERRUPTION_ERROR_CODE), 0, 0);
+    inject(exception(VECTOR_GP, true), 0, 0);
     return ACTION_RESUME;
 }
 
 enum action inject_pf(uint64_t linear, uint32_t error_code)
 {
     write_cr2(linear); /* VM entry leaves CR2 alone: it is the guest's while its VM exists */
-    inject(exception(VECTOR_PF, INTERRUPTION_ERROR_CODE), error_code, 0);
+    inject(exception(VECTOR_PF, true), error_code, 0);
     return ACTION_RESUME;
 }
 

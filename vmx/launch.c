@@ -3,6 +3,7 @@
 #include "vmx/launch.h"
 
 #include "kernel/console.h"
+#include "kernel/format.h"
 #include "kernel/image.h"
 #include "kernel/log.h"
 #include "kernel/memory.h"
@@ -15,6 +16,7 @@
 #include "vmx/run.h"
 #include "vmx/setup.h"
 #include "vmx/trace.h"
+#include "vmx/vector_state.h"
 
 #define VCPU_PAGES (ALIGN_UP(sizeof(struct vcpu), PAGE_SIZE) / PAGE_SIZE)
 
@@ -70,14 +72,31 @@ static void adapt_fixed_bits(struct vcpu *vcpu)
     }
 }
 
+/* The names of the controls that are on, a line a group; bits without a name are reserved ones that
+ * must be 1. */
+static void log_control_names(const struct vcpu *vcpu, enum control_group group)
+{
+    static const char *const groups[] = {"pin", "primary", "secondary", "exit", "entry"};
+    uint32_t bits = vcpu->controls.bits[group];
+    char names[160] = "";
+    size_t at = 0;
+
+    for (unsigned bit = 0; bit < 32; bit++) {
+        const char *name = bits & UINT32_C(1) << bit ? control_name(group, bit) : NULL;
+        if (name != NULL && at < sizeof(names)) {
+            name += strlen(groups[group]) + 1; /* "primary.hlt" */
+            at += format_text(names + at, sizeof(names) - at, "%s%s", at != 0 ? " " : "", name);
+        }
+    }
+    log_line("vmx", "controls vm=%u %s=0x%x on=\"%s\"", vcpu->vm->id, groups[group], bits, names);
+}
+
 static void log_controls(const struct vcpu *vcpu)
 {
-    const uint32_t *bits = vcpu->controls.bits;
-
-    log_line("vmx", "controls vm=%u pin=0x%x primary=0x%x secondary=0x%x exit=0x%x entry=0x%x",
-             vcpu->vm->id, bits[CONTROL_PIN], bits[CONTROL_PRIMARY], bits[CONTROL_SECONDARY],
-             bits[CONTROL_EXIT], bits[CONTROL_ENTRY]);
-    if (vcpu->limit != UINT64_MAX && !(bits[CONTROL_PIN] & PIN_PREEMPTION_TIMER)) {
+    for (unsigned group = 0; group < CONTROL_GROUPS; group++) {
+        log_control_names(vcpu, (enum control_group)group);
+    }
+    if (vcpu->limit != UINT64_MAX && !(vcpu->controls.bits[CONTROL_PIN] & PIN_PREEMPTION_TIMER)) {
         log_line("vmx", "limit= counts only the exits that the guest itself makes: there is no "
                         "preemption timer to make a busy guest exit");
     }
@@ -101,9 +120,13 @@ static enum status load_vmcs(const struct vcpu *vcpu, const struct vmx_capabilit
              *(const uint32_t *)vcpu->vmcs);
     if (capabilities->ept_vpid & EPT_CAP_INVEPT_ALL) {
         (void)!invept(INVEPT_ALL_CONTEXTS, 0);
+    } else if (capabilities->ept_vpid & EPT_CAP_INVEPT_SINGLE) {
+        (void)!invept(INVEPT_SINGLE_CONTEXT, vcpu->ept_pointer);
     }
     if (capabilities->ept_vpid & VPID_CAP_ALL_CONTEXTS) {
         (void)!invvpid(INVVPID_ALL_CONTEXTS, 0);
+    } else if (vcpu->controls.bits[CONTROL_SECONDARY] & SECONDARY_VPID) {
+        (void)!invvpid(INVVPID_SINGLE_CONTEXT, vcpu->vpid);
     }
     return STATUS_OK;
 }
@@ -177,12 +200,14 @@ void vm_run(struct vm *vm, const struct vmx_operation *operation, const struct r
         log_memory(vm);
         this_cpu()->tenant = vcpu;
         host_state_save(&vcpu->host);
+        vector_state_reset();
         log_line("vm", "launch vm=%u vcpu=%u guest=%s by VMLAUNCH", vm->id, vcpu->id, vm->guest);
         vm->waited = console_waited() + time_waited();
         vm->first_entry = rdtsc();
         (void)vmx_count_take(); /* those of the preparation */
         vcpu_loop(vcpu);
         host_state_restore(&vcpu->host);
+        vector_state_reset();
         this_cpu()->tenant = NULL;
         (void)!vmclear(hpa_of(vcpu->vmcs)); /* nothing of it stays cached in the processor */
         trace_drain(vcpu);

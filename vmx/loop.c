@@ -22,12 +22,23 @@ _Static_assert(__builtin_offsetof(struct vcpu_frame, host_rsp) == UINT64_C(16) *
 #define PENDING_DEBUG_BS        BIT(14)
 #define DEBUGCTL_BTF            BIT(1)
 
-/* SDM vol. 3C, "Advancing the Guest RIP": what the processor does when an instruction completes. */
+/* An instruction that completes clears RF, and traps if TF was set. */
+static void advance_flags(uint64_t rflags)
+{
+    vmwrite(VMCS_GUEST_RFLAGS, rflags & ~RFLAGS_RF);
+    if (rflags & RFLAGS_TF && !(vmread(VMCS_GUEST_DEBUGCTL) & DEBUGCTL_BTF)) {
+        vmwrite(VMCS_GUEST_PENDING_DEBUG, vmread(VMCS_GUEST_PENDING_DEBUG) | PENDING_DEBUG_BS);
+    }
+}
+
+/* What the processor does when an instruction completes. SDM vol. 3C, "Saving Non-Register State".
+ */
 static void advance(const struct vmx_exit *exit)
 {
     uint64_t rip = exit->rip;
     uint64_t next = rip + exit->length;
     uint64_t blocking = vmread(VMCS_GUEST_INTERRUPTIBILITY);
+    uint64_t rflags = vmread(VMCS_GUEST_RFLAGS);
 
     if ((next ^ rip) >> 32 != 0 && !(vmread(VMCS_GUEST_CS_AR) & BIT(13))) {
         next &= UINT32_MAX; /* outside 64-bit code, EIP wraps */
@@ -37,8 +48,8 @@ static void advance(const struct vmx_exit *exit)
         vmwrite(VMCS_GUEST_INTERRUPTIBILITY,
                 blocking & ~(INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS));
     }
-    if (vmread(VMCS_GUEST_RFLAGS) & RFLAGS_TF && !(vmread(VMCS_GUEST_DEBUGCTL) & DEBUGCTL_BTF)) {
-        vmwrite(VMCS_GUEST_PENDING_DEBUG, vmread(VMCS_GUEST_PENDING_DEBUG) | PENDING_DEBUG_BS);
+    if (rflags & (RFLAGS_TF | RFLAGS_RF)) {
+        advance_flags(rflags);
     }
 }
 

@@ -76,7 +76,8 @@ enum status vmx_enter_operation(struct vmx_operation *operation, bool verbose)
     operation->cr4 = read_cr4();
     write_cr0((operation->cr0 | capabilities->cr0_fixed0) & capabilities->cr0_fixed1);
     write_cr4((operation->cr4 | CR4_VMXE | capabilities->cr4_fixed0) & capabilities->cr4_fixed1);
-    log_line("vmx", "fixed bits set, VMXE on cr0=0x%lx cr4=0x%lx", read_cr0(), read_cr4());
+    log_line("vmx", "CR0 and CR4 fixed bits and CR4.VMXE set cr0=0x%lx cr4=0x%lx", read_cr0(),
+             read_cr4());
 
     status = vmxon(hpa_of(operation->vmxon_region));
     if (status != STATUS_OK) {

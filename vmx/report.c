@@ -3,6 +3,7 @@
 
 #include "kernel/cpu.h"
 #include "kernel/log.h"
+#include "vmx/trace.h"
 #include "vmx/vmcs.h"
 
 static void log_registers(const struct vcpu *vcpu)
@@ -71,25 +72,16 @@ static void log_walk(const struct vcpu *vcpu)
     }
 }
 
-void vcpu_report(const struct vcpu *vcpu)
+void report_log(const struct vcpu *vcpu)
 {
     const struct vmx_exit *exit = vcpu->exit;
 
-    log_line(
-        "vm",
-        "the exit that ends the VM, in full vm=%u vcpu=%u n=%lu reason=%s code=%u title=\"%s\"",
-        vcpu->vm->id, vcpu->id, exit->n, exit_reason_name(exit->reason), exit->reason,
-        exit_reason_title(exit->reason));
-    log_line("vm",
-             "exit fields qual=0x%lx gla=0x%lx gpa=0x%lx len=%lu intr=0x%lx intr-error=0x%lx "
-             "vectoring=0x%lx vectoring-error=0x%lx instruction=0x%lx",
-             vmread(VMCS_EXIT_QUALIFICATION), vmread(VMCS_GUEST_LINEAR_ADDRESS),
-             exit->reason == EXIT_EPT_VIOLATION || exit->reason == EXIT_EPT_MISCONFIGURATION
-                 ? vmread(VMCS_GUEST_PHYSICAL_ADDRESS)
-                 : 0,
-             vmread(VMCS_EXIT_INSTRUCTION_LENGTH), vmread(VMCS_EXIT_INTERRUPTION_INFO),
-             vmread(VMCS_EXIT_INTERRUPTION_ERROR_CODE), vmread(VMCS_IDT_VECTORING_INFO),
-             vmread(VMCS_IDT_VECTORING_ERROR_CODE), vmread(VMCS_EXIT_INSTRUCTION_INFO));
+    log_line("vm", "the whole state after the exit vm=%u vcpu=%u n=%lu reason=%s title=\"%s\"",
+             vcpu->vm->id, vcpu->id, exit->n, exit_reason_name(exit->reason),
+             exit_reason_title(exit->reason));
+    if (vcpu->ring_printed < exit->n) {
+        trace_log(vcpu, exit);
+    }
     log_registers(vcpu);
     log_segments();
     if (exit->reason == EXIT_EPT_VIOLATION || exit->reason == EXIT_EPT_MISCONFIGURATION) {

@@ -5,7 +5,13 @@
 
 #include "vmx/vm.h"
 
-/* Logs vcpu->exit in full, the guest's registers, segments and, after an EPT exit, the walk. */
-void vcpu_report(const struct vcpu *vcpu);
+/* Asks for the report of vcpu->exit: slow work, done after the exit's own record. */
+static inline void vcpu_report(struct vcpu *vcpu)
+{
+    vcpu->attention |= ATTENTION_REPORT;
+}
+
+/* Logs it: the exit, the guest's registers and segments, and, after an EPT exit, the walk. */
+void report_log(const struct vcpu *vcpu);
 
 #endif

@@ -23,9 +23,9 @@ static const struct controls needed = {{
 
 /* Good to have: without one, the guest sees an older processor. */
 static const struct controls welcome = {{
-    [CONTROL_PRIMARY] = PRIMARY_TSC_OFFSET,
+    [CONTROL_PRIMARY] = PRIMARY_TSC_OFFSET | PRIMARY_MWAIT | PRIMARY_MONITOR,
     [CONTROL_SECONDARY] = SECONDARY_VPID | SECONDARY_UNRESTRICTED | SECONDARY_RDTSCP |
-                          SECONDARY_INVPCID | SECONDARY_XSAVES | SECONDARY_USER_WAIT_PAUSE,
+                          SECONDARY_INVPCID | SECONDARY_XSAVES,
     [CONTROL_EXIT] =
         EXIT_SAVE_DEBUG | EXIT_SAVE_PAT | EXIT_LOAD_PAT | EXIT_SAVE_EFER | EXIT_LOAD_EFER,
     [CONTROL_ENTRY] = ENTRY_LOAD_DEBUG | ENTRY_LOAD_PAT | ENTRY_LOAD_EFER,
@@ -60,8 +60,11 @@ static void keep_consistent(struct controls *controls)
 /* INVVPID is how a guest's TLB is flushed, so VPID without it is not used. */
 static uint32_t usable_secondary(const struct vmx_capabilities *capabilities, uint32_t wanted)
 {
-    if (!(capabilities->ept_vpid & VPID_CAP_INVVPID) ||
-        !(capabilities->ept_vpid & (VPID_CAP_SINGLE_CONTEXT | VPID_CAP_ALL_CONTEXTS))) {
+    uint64_t can = capabilities->ept_vpid;
+
+    if (control_offered(capabilities, CONTROL_SECONDARY, SECONDARY_VPID) &&
+        (!(can & VPID_CAP_INVVPID) || !(can & (VPID_CAP_SINGLE_CONTEXT | VPID_CAP_ALL_CONTEXTS)))) {
+        log_line("vmx", "secondary.vpid wanted, not used: no INVVPID type (IA32_VMX_EPT_VPID_CAP)");
         wanted &= ~(uint32_t)SECONDARY_VPID;
     }
     return wanted;

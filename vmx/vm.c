@@ -94,8 +94,8 @@ enum status vm_create(struct vm *vm, unsigned id, const char *guest,
     if (!control_offered(capabilities, CONTROL_SECONDARY, SECONDARY_EPT) ||
         !(capabilities->ept_vpid & EPT_CAP_WALK_4)) {
         log_line("ept",
-                 "no EPT: this processor has VT-x, but not secondary.ept with a walk of 4 "
-                 "levels (%s); guest=%s needs it",
+                 "no EPT: the processor has VT-x, but not secondary.ept with a walk of 4 levels "
+                 "(%s), which the guest needs guest=%s",
                  capabilities->range[CONTROL_SECONDARY].msr, guest);
         string_copy(why, size, "no EPT");
         return STATUS_UNSUPPORTED;

@@ -33,7 +33,7 @@ struct host_state {
     bool has_xsave, has_xss, has_tscp, has_debugctl;
 };
 
-#define VM_MAX_RANGES 8
+#define VM_MAX_RANGES 32
 #define TRACE_RECORDS 256 /* a power of two */
 #define GUEST_LINE    120 /* bytes of a guest's text in one record */
 
@@ -49,8 +49,9 @@ enum attention {
     ATTENTION_TRACE = 1,    /* print the newest exit: set for good with trace=live */
     ATTENTION_TEXT = 2,     /* print the guest's line */
     ATTENTION_LIMIT = 4,    /* limit= has been reached */
+    ATTENTION_REPORT = 32,  /* log the whole state */
     ATTENTION_END = 16,     /* the VM has ended */
-    ATTENTION_POPULATE = 8, /* put memory where the newest exit, an EPT violation, found none */
+    ATTENTION_POPULATE = 8, /* put memory at vcpu->populate */
 };
 
 struct exit_statistics {
@@ -82,6 +83,8 @@ struct vcpu {
     uint16_t vpid;
     void *vmcs;
     uint32_t timer; /* VMX-preemption timer value, where the control is on */
+
+    gpa_t populate; /* where ATTENTION_POPULATE wants memory */
 
     char line[GUEST_LINE];
     unsigned line_length;

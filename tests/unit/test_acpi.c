@@ -339,30 +339,30 @@ static void the_rsdp_is_searched_in_both_areas(void **state)
 {
     struct firmware *firmware = *state;
 
-    assert_refused(firmware, STATUS_NOT_FOUND, "acpi: no RSDP in 0xe0000 to 0xfffff");
+    assert_refused(firmware, STATUS_NOT_FOUND, "no RSDP in 0xe0000 to 0xfffff");
     assert_int_equal(parse(firmware, EBDA), STATUS_NOT_FOUND);
     assert_string_equal(firmware->error.text,
-                        "acpi: no RSDP in the first KiB at 0x9fc00 nor in 0xe0000 to 0xfffff");
+                        "no RSDP in the first KiB at 0x9fc00 nor in 0xe0000 to 0xfffff");
 
     make_old_machine(firmware);
     memset(firmware->bios, 0, BIOS_LENGTH);
     make_rsdp(firmware->ebda + 0x3e0, 0, ROOT, 0);
     assert_int_equal(parse(firmware, EBDA), STATUS_OK);
-    assert_refused(firmware, STATUS_NOT_FOUND, "acpi: no RSDP in 0xe0000 to 0xfffff");
+    assert_refused(firmware, STATUS_NOT_FOUND, "no RSDP in 0xe0000 to 0xfffff");
 
     /* The last place of the area holds an old one, though not a new one. */
     make_rsdp(firmware->bios + BIOS_LENGTH - 32, 0, ROOT, 0);
     assert_taken(firmware);
     memset(firmware->bios, 0, BIOS_LENGTH);
     make_rsdp(firmware->bios + 8, 0, ROOT, 0); /* on no 16-byte boundary */
-    assert_refused(firmware, STATUS_NOT_FOUND, "acpi: no RSDP in 0xe0000 to 0xfffff");
+    assert_refused(firmware, STATUS_NOT_FOUND, "no RSDP in 0xe0000 to 0xfffff");
 
     memset(firmware->bios, 0, BIOS_LENGTH);
     make_rsdp(firmware->tables, 0, ROOT, 0);
     memcpy(firmware->bios + BIOS_LENGTH - 16, firmware->tables, 16); /* the rest would lie beyond */
-    assert_refused(firmware, STATUS_INVALID, "acpi: the RSDP at 0xffff0 is unreadable");
+    assert_refused(firmware, STATUS_INVALID, "the RSDP at 0xffff0 is unreadable");
     firmware->memory.pieces[0].length = 0x123; /* areas that cannot be read hold none */
-    assert_refused(firmware, STATUS_NOT_FOUND, "acpi: no RSDP in 0xe0000 to 0xfffff");
+    assert_refused(firmware, STATUS_NOT_FOUND, "no RSDP in 0xe0000 to 0xfffff");
 }
 
 static void a_stale_rsdp_does_not_hide_a_good_one(void **state)
@@ -376,13 +376,13 @@ static void a_stale_rsdp_does_not_hide_a_good_one(void **state)
 
     firmware->bios[RSDP - BIOS + 16]++;
     assert_refused(firmware, STATUS_INVALID,
-                   "acpi: the RSDP at 0xf59e0 has a wrong checksum: its first 20 bytes add up to "
+                   "the RSDP at 0xf59e0 has a wrong checksum: its first 20 bytes add up to "
                    "0x1");
     make_rsdp(firmware->ebda, 0, ROOT, 0);
     firmware->ebda[10]++;
     memset(firmware->bios, 0, BIOS_LENGTH);
     assert_int_equal(parse(firmware, EBDA), STATUS_INVALID);
-    assert_string_equal(firmware->error.text, "acpi: the RSDP at 0x9fc00 has a wrong checksum: its "
+    assert_string_equal(firmware->error.text, "the RSDP at 0x9fc00 has a wrong checksum: its "
                                               "first 20 bytes add up to 0x1");
 }
 
@@ -394,13 +394,13 @@ static void the_newer_part_of_the_rsdp_is_checked_too(void **state)
     make_new_machine(firmware);
     rsdp[33] = 1;
     assert_refused(firmware, STATUS_INVALID,
-                   "acpi: the RSDP at 0xf59e0 has length 36, its 36 bytes add up to 0x1; 36 and 0 "
+                   "the RSDP at 0xf59e0 has length 36, its 36 bytes add up to 0x1; 36 and 0 "
                    "are allowed");
     rsdp[33] = 0;
     put_field(rsdp, 20, 4, 0x100);
     fix_sum(rsdp, 36, 32);
     assert_refused(firmware, STATUS_INVALID,
-                   "acpi: the RSDP at 0xf59e0 has length 256, its 36 bytes add up to 0x0; 36 and 0 "
+                   "the RSDP at 0xf59e0 has length 256, its 36 bytes add up to 0x0; 36 and 0 "
                    "are allowed");
 }
 
@@ -416,7 +416,7 @@ static void the_loaders_copy_is_checked(void **state)
     assert_false(firmware->acpi.root_is_xsdt);
 
     firmware->machine.rsdp[0] = 'r';
-    assert_refused(firmware, STATUS_INVALID, "acpi: the RSDP from the loader has no \"RSD PTR \"");
+    assert_refused(firmware, STATUS_INVALID, "the RSDP from the loader has no \"RSD PTR \"");
 }
 
 static void the_oem_is_printable(void **state)
@@ -458,7 +458,7 @@ static void a_broken_xsdt_leaves_the_rsdt(void **state)
 
     make_rsdp(firmware->bios + (RSDP - BIOS), 2, 0, XSDT);
     assert_refused(firmware, STATUS_INVALID,
-                   "acpi: the XSDT at 0x7fe0200 has a wrong checksum: its 0x34 bytes add up to "
+                   "the XSDT at 0x7fe0200 has a wrong checksum: its 0x34 bytes add up to "
                    "0x1");
     make_rsdp(firmware->bios + (RSDP - BIOS), 2, ROOT, 0); /* no XSDT is no fault */
     assert_taken(firmware);
@@ -473,28 +473,28 @@ static void a_root_table_that_breaks_its_rules(void **state)
     make_old_machine(firmware);
     memcpy(root, "RS\"\x01", 4);
     assert_refused(firmware, STATUS_INVALID,
-                   "acpi: the RSDT at 0x7fe0100 has the signature \"RS\\\"\\x01\"");
+                   "the RSDT at 0x7fe0100 has the signature \"RS\\\"\\x01\"");
     memcpy(root, "RSDT", 4);
     root[40]++;
     assert_refused(firmware, STATUS_INVALID,
-                   "acpi: the RSDT at 0x7fe0100 has a wrong checksum: its 0x30 bytes add up to "
+                   "the RSDT at 0x7fe0100 has a wrong checksum: its 0x30 bytes add up to "
                    "0x1");
     put_field(root, 4, 4, 35);
     assert_refused(firmware, STATUS_INVALID,
-                   "acpi: the RSDT at 0x7fe0100 has length 0x23; 0x24 to 0x1000000 are allowed");
+                   "the RSDT at 0x7fe0100 has length 0x23; 0x24 to 0x1000000 are allowed");
     put_field(root, 4, 4, 0xfffffff0);
     assert_refused(
         firmware, STATUS_INVALID,
-        "acpi: the RSDT at 0x7fe0100 has length 0xfffffff0; 0x24 to 0x1000000 are allowed");
+        "the RSDT at 0x7fe0100 has length 0xfffffff0; 0x24 to 0x1000000 are allowed");
     put_field(root, 4, 4, TABLES_ROOM);
     assert_refused(firmware, STATUS_INVALID,
-                   "acpi: the RSDT, 0x8000 bytes at 0x7fe0100, is unreadable");
+                   "the RSDT, 0x8000 bytes at 0x7fe0100, is unreadable");
 
     make_rsdp(firmware->bios + (RSDP - BIOS), 0, 0xfffffff0, 0);
-    assert_refused(firmware, STATUS_INVALID, "acpi: the RSDT at 0xfffffff0 is unreadable");
+    assert_refused(firmware, STATUS_INVALID, "the RSDT at 0xfffffff0 is unreadable");
     make_rsdp(firmware->bios + (RSDP - BIOS), 1, 0, 0);
     assert_refused(firmware, STATUS_INVALID,
-                   "acpi: the RSDP, revision 1, names no RSDT and no XSDT");
+                   "the RSDP, revision 1, names no RSDT and no XSDT");
 }
 
 static void an_empty_root_is_no_fault(void **state)

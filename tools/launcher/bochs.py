@@ -148,7 +148,7 @@ def configuration(
 def command(bochs: Bochs, config: Path, commands: Path | None) -> list[str]:
     """The command line; `commands` is a file of words for the debugger that Debian builds in."""
     line = [str(bochs.program), "-q", "-f", str(config)]
-    return line if commands is None else [*line, "-rc", str(commands)]
+    return [*line, "-debugger"] if commands is None else [*line, "-rc", str(commands)]
 
 
 # In a log: complaints (p for panic, e for error), and where the processor was at the end.

@@ -13,7 +13,7 @@ from . import Refusal
 
 GRUB = Path("/usr/lib/grub")
 BIOS, UEFI = "i386-pc", "x86_64-efi"
-RUN_MODULES = ("normal", "multiboot2")
+RUN_MODULES = ("normal", "multiboot", "multiboot2")
 # GRUB's UEFI image asks for each of these by itself, and complains of those that are not there.
 _PARTITION_MODULES = tuple(
     f"part_{kind}"
@@ -40,11 +40,12 @@ def run_config(arguments: Sequence[str], *, guest: bool, uefi: bool) -> str:
     GRUB hands each argument on with a backslash put before any quote or backslash within; that is
     its own habit, and Lintel's options need neither.
     """
-    # GRUB would set a graphics mode for a kernel that can use one. On BIOS the text screen stays.
-    lines = ["set timeout=0", "insmod all_video" if uefi else "set gfxpayload=text"]
-    lines.append(" ".join(["multiboot2 /boot/lintel.elf", *map(quote, arguments)]))
+    # Why Multiboot 1 on BIOS: iso/grub.cfg tells.
+    lines = ["set timeout=0", "insmod all_video"] if uefi else ["set timeout=0"]
+    kernel, module = ("multiboot2", "module2") if uefi else ("multiboot", "module")
+    lines.append(" ".join([f"{kernel} /boot/lintel.elf", *map(quote, arguments)]))
     if guest:
-        lines.append("module2 /boot/guest.bin guest.bin")
+        lines.append(f"{module} /boot/guest.bin guest.bin")
     return "\n".join([*lines, "boot", ""])
 
 
