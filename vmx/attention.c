@@ -14,6 +14,10 @@ void guest_text_byte(struct vcpu *vcpu, char byte)
     if (byte == '\r') {
         return;
     }
+    if (byte == '\n' && vcpu->line_split && vcpu->line_length == 0) {
+        vcpu->line_split = false; /* it ends what has been logged already */
+        return;
+    }
     if (byte != '\n') {
         vcpu->line[vcpu->line_length++] = byte;
     }
@@ -21,6 +25,7 @@ void guest_text_byte(struct vcpu *vcpu, char byte)
         memcpy(vcpu->printed, vcpu->line, vcpu->line_length);
         vcpu->printed_length = vcpu->line_length;
         vcpu->line_length = 0;
+        vcpu->line_split = byte != '\n';
         vcpu->attention |= ATTENTION_TEXT;
     }
 }

@@ -88,6 +88,7 @@ struct vcpu {
 
     char line[GUEST_LINE];
     unsigned line_length;
+    bool line_split;          /* the line began in an earlier record */
     char printed[GUEST_LINE]; /* a whole line that waits to be logged */
     unsigned printed_length;
 
