@@ -106,8 +106,9 @@ static void log_machine(void)
     char text[160];
 
     format_escaped(text, sizeof(text), machine->loader, strlen(machine->loader));
-    log_line("boot", "loader=\"%s\" multiboot=%u firmware=%s modules=%u framebuffer=%ux%ux%u", text,
+    log_line("boot", "loader=\"%s\" multiboot=%u firmware=%s modules=%u screen=%s%ux%ux%u", text,
              machine->multiboot, machine->efi ? "uefi" : "bios", machine->module_count,
+             machine->framebuffer.type == FRAMEBUFFER_TEXT ? "text-" : "",
              machine->framebuffer.width, machine->framebuffer.height,
              machine->framebuffer.bits_per_pixel);
     format_escaped(text, sizeof(text), machine->command_line, strlen(machine->command_line));

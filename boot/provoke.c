@@ -78,7 +78,7 @@ void provoke(const char *name)
         if (strcmp(faults[i].name, name) == 0) {
             log_line("boot", "a host exception is provoked provoke=%s", name);
             faults[i].raise();
-            panic("provoke=%s did not fault", name);
+            panic("the provoked exception did not come provoke=%s", name);
         }
     }
 }

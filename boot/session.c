@@ -44,10 +44,10 @@ const struct guest *choose_guest(const struct boot *boot, const struct boot_modu
         return guest;
     }
     if (name[0] != '\0' && strcmp(name, guest_module.name) != 0) {
-        log_line("boot", "there is no such guest, the default runs guest=%s", name);
+        log_line("boot", "there is no guest of that name, the default runs instead asked=%s", name);
         guest_log_names();
     } else if (name[0] != '\0' && *module == NULL) {
-        log_line("boot", "the loader brought no module, the default runs guest=module");
+        log_line("boot", "the loader brought no module, the default runs instead asked=module");
         guest_log_names();
     }
     return *module != NULL ? &guest_module : guest_find("hlt");

@@ -90,10 +90,10 @@ const struct guest *guest_find(const char *name)
 void guest_log_names(void)
 {
     for (unsigned i = 0; i < ARRAY_SIZE(guests); i++) {
-        log_line("guest", "one of those allowed guest=%s what=\"%s\"", guests[i].name,
+        log_line("guest", "a guest that there is guest=%s what=\"%s\"", guests[i].name,
                  guests[i].describe);
     }
-    log_line("guest", "one of those allowed guest=%s what=\"%s\"", guest_module.name,
+    log_line("guest", "a guest that there is guest=%s what=\"%s\"", guest_module.name,
              guest_module.describe);
 }
 

@@ -40,7 +40,7 @@ static enum status check(const struct vm *vm, uint64_t image_bytes, uint64_t mem
         format_text(sentence, sizeof(sentence),
                     "a flat guest takes 2 MiB of memory or more, in whole pages, not %lu KiB",
                     memory / KIB);
-        return refuse(vm, sentence, "a memory size that cannot be", why, size);
+        return refuse(vm, sentence, "memory= is too small, or not whole pages", why, size);
     }
     if (image_bytes == 0) {
         return refuse(vm, "the guest image is empty", "the guest image is empty", why, size);
@@ -98,7 +98,8 @@ enum status guest_build_flat(struct vm *vm, const struct guest *guest, const voi
         return STATUS_INVALID;
     }
     if (add_memory(vm, memory) != STATUS_OK) {
-        log_line("guest", "vm=%u guest=%s: too little memory for memory=%lu-KiB free=%lu-KiB",
+        log_line("guest",
+                 "too little memory for the guest vm=%u guest=%s wanted=%lu-KiB free=%lu-KiB",
                  vm->id, vm->guest, memory / KIB, pages_free() * (PAGE_SIZE / KIB));
         string_copy(why, size, "too little memory");
         return STATUS_NO_MEMORY;

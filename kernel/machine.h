@@ -33,6 +33,8 @@ struct boot_module {
     char name[64];   /* its command line in GRUB, cut to fit */
 };
 
+#define FRAMEBUFFER_TEXT 2 /* type: EGA text */
+
 struct framebuffer {
     hpa_t base; /* 0 where there is none */
     uint32_t pitch, width, height;

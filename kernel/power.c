@@ -113,7 +113,7 @@ void machine_end(const struct options *options, const struct acpi *acpi)
     console_drain();
     if (options->on_end == END_POWEROFF && options->exit_port != 0) {
         out8(options->exit_port, 0);
-        log_line("boot", "exit-port= did not end the machine port=0x%x", options->exit_port);
+        log_line("boot", "the exit port did not end the machine port=0x%x", options->exit_port);
     }
     if (options->on_end == END_POWEROFF) {
         power_off(acpi);

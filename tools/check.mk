@@ -3,7 +3,7 @@
 # what it looked at, and names FILE:LINE and what is wanted where something is amiss; `make
 # check-PART` runs one alone, with V=1 all that the tools say. Included by the top Makefile.
 
-CHECKS := text format rooms tables headers pure gcc clang tidy cppcheck scripts
+CHECKS := text format rooms tables headers pure gcc clang tidy cppcheck scripts docs
 
 CHECK      := $(PYTHON) -B tools/check
 CHECK_EACH := $(CHECK)/each.py $(if $(V),--whole)
@@ -67,6 +67,9 @@ check-cppcheck:
 
 check-scripts:
 	@$(CHECK)/scripts.py
+
+check-docs:
+	@$(PYTHON) -B docs/check_log.py
 
 # How clangd and its like compile each file: CONTRIBUTING.md.
 .PHONY: compile_commands.json

@@ -59,7 +59,7 @@ void vmx_capabilities_log(const struct vmx_capabilities *capabilities)
              FIELD_GET(VMX_BASIC_MEMORY_TYPE, capabilities->basic) == MEMORY_TYPE_WB ? "wb" : "uc",
              capabilities->basic & VMX_BASIC_TRUE ? "yes" : "no", capabilities->physical_width);
     log_line("vmx",
-             "capabilities may-be-1 pin=0x%x primary=0x%x secondary=0x%x exit=0x%x entry=0x%x "
+             "controls that may be 1 pin=0x%x primary=0x%x secondary=0x%x exit=0x%x entry=0x%x "
              "ept-vpid=0x%lx",
              range[CONTROL_PIN].may_be_1, range[CONTROL_PRIMARY].may_be_1,
              range[CONTROL_SECONDARY].may_be_1, range[CONTROL_EXIT].may_be_1,

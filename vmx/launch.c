@@ -97,7 +97,7 @@ static void log_controls(const struct vcpu *vcpu)
         log_control_names(vcpu, (enum control_group)group);
     }
     if (vcpu->limit != UINT64_MAX && !(vcpu->controls.bits[CONTROL_PIN] & PIN_PREEMPTION_TIMER)) {
-        log_line("vmx", "limit= counts only the exits that the guest itself makes: there is no "
+        log_line("vmx", "the limit counts only the exits that the guest itself makes: there is no "
                         "preemption timer to make a busy guest exit");
     }
 }
@@ -180,10 +180,11 @@ static void log_end(const struct vcpu *vcpu)
 
 static void log_leaving(const struct vcpu *vcpu)
 {
-    log_line("vm",
-             "left vm=%u, host state restored: GDTR, IDTR, DR0-DR3, DR6, DR7, CR2, CR8, XCR0, "
-             "XSS, DEBUGCTL, SYSCALL and SYSENTER MSRs, KERNEL_GS_BASE, TSC_AUX, PAT, EFER",
-             vcpu->vm->id);
+    log_line(
+        "vm",
+        "left, the processor is as before vm=%u restored=\"GDTR IDTR DR0-3 DR6 DR7 CR2 CR8 XCR0 "
+        "XSS DEBUGCTL SYSCALL SYSENTER KERNEL_GS_BASE TSC_AUX PAT EFER\"",
+        vcpu->vm->id);
 }
 
 void vm_run(struct vm *vm, const struct vmx_operation *operation, const struct run_request *request)
@@ -201,7 +202,7 @@ void vm_run(struct vm *vm, const struct vmx_operation *operation, const struct r
         this_cpu()->tenant = vcpu;
         host_state_save(&vcpu->host);
         vector_state_reset();
-        log_line("vm", "launch vm=%u vcpu=%u guest=%s by VMLAUNCH", vm->id, vcpu->id, vm->guest);
+        log_line("vm", "launch by VMLAUNCH vm=%u vcpu=%u guest=%s", vm->id, vcpu->id, vm->guest);
         vm->waited = console_waited() + time_waited();
         vm->first_entry = rdtsc();
         (void)vmx_count_take(); /* those of the preparation */

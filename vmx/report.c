@@ -79,8 +79,8 @@ void report_log(const struct vcpu *vcpu)
     log_line("vm", "the whole state after the exit vm=%u vcpu=%u n=%lu reason=%s title=\"%s\"",
              vcpu->vm->id, vcpu->id, exit->n, exit_reason_name(exit->reason),
              exit_reason_title(exit->reason));
-    if (vcpu->ring_printed < exit->n) {
-        trace_log(vcpu, exit);
+    if (vcpu->trace == TRACE_OFF) {
+        trace_log(vcpu, exit); /* else its record stands above, or comes with the ring's */
     }
     log_registers(vcpu);
     log_segments();
