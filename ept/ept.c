@@ -1,34 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "ept/ept.h"
 
-#include "kernel/image.h"
-#include "kernel/memory.h"
-
 #define WALK_LENGTH 4
-
-static hpa_t table_take(struct pt_memory *memory)
-{
-    hpa_t table;
-
-    (void)memory;
-    return page_take(1, PAGE_SIZE, PAGES_ANYWHERE, &table) == STATUS_OK ? table : HPA(0);
-}
-
-static void table_give(struct pt_memory *memory, hpa_t table)
-{
-    (void)memory;
-    page_give(table, 1);
-}
-
-static uint64_t *table_at(struct pt_memory *memory, hpa_t table)
-{
-    (void)memory;
-    return pointer_to(table);
-}
 
 enum status ept_init(struct ept *ept, const struct ept_abilities *abilities)
 {
-    ept->memory = (struct pt_memory){table_take, table_give, table_at};
+    ept->tables = table_memory(PAGES_ANYWHERE);
     ept->format = (struct pt_format){
         .levels = WALK_LENGTH,
         .largest_leaf = abilities->largest_leaf,
@@ -37,7 +14,7 @@ enum status ept_init(struct ept *ept, const struct ept_abilities *abilities)
         .leaf = EPT_LEAF,
         .address = BITS(MIN(abilities->physical_width, 52U) - 1, PAGE_SHIFT),
     };
-    return pt_init(&ept->table, &ept->format, &ept->memory);
+    return pt_init(&ept->table, &ept->format, &ept->tables.memory);
 }
 
 enum status ept_map(struct ept *ept, gpa_t gpa, hpa_t hpa, uint64_t length, uint64_t rights,
@@ -48,7 +25,7 @@ enum status ept_map(struct ept *ept, gpa_t gpa, hpa_t hpa, uint64_t length, uint
 
 struct pt_walk ept_walk(struct ept *ept, gpa_t gpa)
 {
-    return pt_walk(&ept->format, &ept->memory, ept->table.root, gpa.value);
+    return pt_walk(&ept->format, &ept->tables.memory, ept->table.root, gpa.value);
 }
 
 void ept_destroy(struct ept *ept)

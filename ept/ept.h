@@ -6,6 +6,7 @@
 #ifndef EPT_EPT_H
 #define EPT_EPT_H
 
+#include "kernel/memory.h"
 #include "kernel/pagetable.h"
 #include "kernel/status.h"
 #include "kernel/types.h"
@@ -26,7 +27,7 @@
 
 struct ept {
     struct pt_format format;
-    struct pt_memory memory;
+    struct table_memory tables;
     struct page_table table;
 };
 

@@ -10,6 +10,7 @@
 #include "kernel/acpi.h"
 #include "kernel/machine.h"
 #include "kernel/pages.h"
+#include "kernel/pagetable.h"
 #include "kernel/status.h"
 
 /*
@@ -25,6 +26,14 @@ enum status page_take(uint64_t count, uint64_t alignment, enum page_limit limit,
 enum status page_take_cleared(void **page) NODISCARD;
 /* Giving back what was not taken is a bug of ours: a panic. */
 void page_give(hpa_t base, uint64_t count);
+
+/* Tables of pages for kernel/pagetable.h, in identity-mapped memory within a limit. */
+struct table_memory {
+    struct pt_memory memory; /* first */
+    enum page_limit limit;
+};
+
+struct table_memory table_memory(enum page_limit limit);
 
 /* Pages that can be handed out now. */
 uint64_t pages_free(void);

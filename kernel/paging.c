@@ -22,31 +22,10 @@
 
 static struct {
     struct pt_format format;
-    struct pt_memory memory;
+    struct table_memory tables;
     struct page_table table;
     uint64_t no_execute; /* PTE_XD where the processor has it */
 } paging;
-
-/* Below 4 GiB, since the boot page tables reach no further. */
-static hpa_t table_take(struct pt_memory *memory)
-{
-    hpa_t table;
-
-    (void)memory;
-    return page_take(1, PAGE_SIZE, PAGES_BELOW_4G, &table) == STATUS_OK ? table : HPA(0);
-}
-
-static void table_give(struct pt_memory *memory, hpa_t table)
-{
-    (void)memory;
-    page_give(table, 1);
-}
-
-static uint64_t *table_at(struct pt_memory *memory, hpa_t table)
-{
-    (void)memory;
-    return pointer_to(table);
-}
 
 static void choose_format(void)
 {
@@ -54,7 +33,7 @@ static void choose_format(void)
     unsigned width = cpuid(0x80000000, 0).eax >= 0x80000008 ? cpuid(0x80000008, 0).eax & 0xFF : 36;
 
     paging.no_execute = features & CPUID_80000001_EDX_NX ? PTE_XD : 0;
-    paging.memory = (struct pt_memory){table_take, table_give, table_at};
+    paging.tables = table_memory(PAGES_BELOW_4G); /* the boot page tables reach no further */
     paging.format = (struct pt_format){
         .levels = 4,
         .canonical = true,
@@ -186,7 +165,7 @@ enum status paging_init(const struct machine *machine, const struct acpi *acpi)
 
     choose_format();
     data = PTE_P | PTE_RW | PTE_ACCESSED | paging.no_execute;
-    status = pt_init(&paging.table, &paging.format, &paging.memory);
+    status = pt_init(&paging.table, &paging.format, &paging.tables.memory);
     if (status == STATUS_OK) {
         status = map_memory(machine, data);
     }

@@ -127,30 +127,21 @@ struct invalidation_descriptor {
     uint64_t low, high;
 };
 
-NODISCARD static inline enum vmx_result invvpid(enum invvpid_type type, uint16_t vpid)
-{
-    struct invalidation_descriptor descriptor = {vpid, 0};
-    bool carry, zero;
-
-    vmx_count();
-    __asm__ volatile("invvpid %2, %3"
-                     : "=@ccc"(carry), "=@ccz"(zero)
-                     : "m"(descriptor), "r"((uint64_t)type)
-                     : "memory");
-    return carry ? VMX_FAIL_INVALID : zero ? VMX_FAIL_VALID : VMX_SUCCEED;
-}
-
-NODISCARD static inline enum vmx_result invept(enum invept_type type, uint64_t ept_pointer)
-{
-    struct invalidation_descriptor descriptor = {ept_pointer, 0};
-    bool carry, zero;
-
-    vmx_count();
-    __asm__ volatile("invept %2, %3"
-                     : "=@ccc"(carry), "=@ccz"(zero)
-                     : "m"(descriptor), "r"((uint64_t)type)
-                     : "memory");
-    return carry ? VMX_FAIL_INVALID : zero ? VMX_FAIL_VALID : VMX_SUCCEED;
-}
+#define DEFINE_INVALIDATION(name)                                                                  \
+    NODISCARD static inline enum vmx_result name(enum name##_type type, uint64_t context)          \
+    {                                                                                              \
+        struct invalidation_descriptor descriptor = {context, 0};                                  \
+        bool carry, zero;                                                                          \
+        vmx_count();                                                                               \
+        __asm__ volatile(#name " %2, %3"                                                           \
+                         : "=@ccc"(carry), "=@ccz"(zero)                                           \
+                         : "m"(descriptor), "r"((uint64_t)type)                                    \
+                         : "memory");                                                              \
+        return carry ? VMX_FAIL_INVALID : zero ? VMX_FAIL_VALID : VMX_SUCCEED;                     \
+    }
+/* `context`: for INVVPID a VPID, for INVEPT an EPT pointer; unused for all contexts. */
+DEFINE_INVALIDATION(invvpid)
+DEFINE_INVALIDATION(invept)
+#undef DEFINE_INVALIDATION
 
 #endif

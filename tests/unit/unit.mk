@@ -55,7 +55,8 @@ UNIT_TESTS += guest_cr
 guest_cr_SOURCES = vmx/guest_cr.c
 
 UNIT_TESTS += guest_memory
-guest_memory_SOURCES = vmx/vm.c ept/ept.c kernel/pagetable.c kernel/pagewalk.c kernel/format.c \
+guest_memory_SOURCES = vmx/vm.c ept/ept.c kernel/pagetable.c kernel/pagewalk.c \
+                       kernel/table_memory.c kernel/format.c \
                        kernel/status.c
 
 # --- How they are built and run: nothing below names a test. --------------------------------------
