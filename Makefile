@@ -135,6 +135,7 @@ debug: kernel
 clean:
 	rm -rf $(BUILD)
 
+TEST_DEPS = deps-test
 -include tests/unit/unit.mk
 -include tests/fuzz/fuzz.mk
 -include tests/tests.mk
