@@ -65,6 +65,44 @@ static void log_complaint(void *context, const char *word, const char *sentence)
     log_line("boot", "option word=\"%s\" says=\"%s\"", text, says);
 }
 
+static void log_acpi(void)
+{
+    const struct acpi *acpi = &boot.acpi;
+    unsigned enabled = 0;
+
+    for (unsigned i = 0; i < acpi->processor_count; i++) {
+        enabled += acpi->processors[i].enabled;
+    }
+    log_line("acpi", "revision=%u oem=\"%s\" %s=0x%lx tables=%u unusable=%u", acpi->revision,
+             acpi->oem, acpi->root_is_xsdt ? "xsdt" : "rsdt", acpi->root.value, acpi->table_count,
+             acpi->bad_tables);
+    log_line("acpi", "processors=%u disabled=%u local-apic=0x%lx pm-timer=0x%lx s5=%s reset=%s",
+             enabled, acpi->processor_count - enabled, acpi->local_apic, acpi->pm_timer.address,
+             acpi->s5_found ? "yes" : "no", acpi->reset_supported ? "yes" : "no");
+}
+
+/* Firmware's tables are not to be trusted: a fault while they are read costs ACPI, not the run. */
+static void read_acpi(void)
+{
+    struct fault_recovery recovery;
+    struct acpi_error error;
+
+    if (fault_catch(&recovery)) {
+        boot.acpi = (struct acpi){0};
+        log_line("acpi", "reading the tables faulted: ACPI is not used exception=%s",
+                 vector_name(recovery.vector));
+        return;
+    }
+    if (acpi_parse(&boot.machine, extended_bios_data_area(), &boot_memory, &boot.acpi, &error) ==
+        STATUS_OK) {
+        log_acpi();
+    } else {
+        boot.acpi = (struct acpi){0};
+        log_line("acpi", "%s", error.text);
+    }
+    fault_release(&recovery);
+}
+
 /* QEMU's -kernel puts the file's name before the options. */
 static const char *options_text(void)
 {
@@ -85,7 +123,7 @@ static void start_console(uint32_t magic, uint32_t info)
     enum status described = multiboot_parse(magic, HPA(info), &boot_memory, &boot.machine, &error);
     enum status timed;
 
-    options_parse(described == STATUS_OK ? options_text() : "", &boot.options, NULL, NULL);
+    options_parse(options_text(), &boot.options, NULL, NULL); /* as far as it was read */
     console_init(&boot.options);
     timed = time_calibrate_pit();
     log_line("boot", "Lintel %s, a mini-hypervisor for Intel VT-x%s%s", LINTEL_VERSION,
@@ -96,6 +134,7 @@ static void start_console(uint32_t magic, uint32_t info)
     }
     if (described != STATUS_OK) {
         log_line("boot", "%s", error.text);
+        read_acpi(); /* to power off by */
         session_end(&boot, false, "the boot loader's information is malformed", 0, NULL);
     }
 }
@@ -139,44 +178,6 @@ static void log_processor(void)
     format_escaped(text, sizeof(text), brand, strlen(brand));
     log_line("cpu", "vendor=%s brand=\"%s\" signature=0x%x hypervisor=%s", vendor, text, leaf1.eax,
              leaf1.ecx & CPUID_1_ECX_HYPERVISOR ? "yes" : "no");
-}
-
-static void log_acpi(void)
-{
-    const struct acpi *acpi = &boot.acpi;
-    unsigned enabled = 0;
-
-    for (unsigned i = 0; i < acpi->processor_count; i++) {
-        enabled += acpi->processors[i].enabled;
-    }
-    log_line("acpi", "revision=%u oem=\"%s\" %s=0x%lx tables=%u unusable=%u", acpi->revision,
-             acpi->oem, acpi->root_is_xsdt ? "xsdt" : "rsdt", acpi->root.value, acpi->table_count,
-             acpi->bad_tables);
-    log_line("acpi", "processors=%u disabled=%u local-apic=0x%lx pm-timer=0x%lx s5=%s reset=%s",
-             enabled, acpi->processor_count - enabled, acpi->local_apic, acpi->pm_timer.address,
-             acpi->s5_found ? "yes" : "no", acpi->reset_supported ? "yes" : "no");
-}
-
-/* Firmware's tables are not to be trusted: a fault while they are read costs ACPI, not the run. */
-static void read_acpi(void)
-{
-    struct fault_recovery recovery;
-    struct acpi_error error;
-
-    if (fault_catch(&recovery)) {
-        boot.acpi = (struct acpi){0};
-        log_line("acpi", "reading the tables faulted: ACPI is not used exception=%s",
-                 vector_name(recovery.vector));
-        return;
-    }
-    if (acpi_parse(&boot.machine, extended_bios_data_area(), &boot_memory, &boot.acpi, &error) ==
-        STATUS_OK) {
-        log_acpi();
-    } else {
-        boot.acpi = (struct acpi){0};
-        log_line("acpi", "%s", error.text);
-    }
-    fault_release(&recovery);
 }
 
 /* On the new stack, with the new page tables: what the boot stack and tables held is over. */

@@ -87,6 +87,7 @@ static void run_vm(unsigned id, const struct guest *guest, const struct boot_mod
     char why[64] = "";
     struct vm vm;
     struct run_request request = {
+        .provoke = strcmp(boot->options.provoke, "exit") == 0,
         .trace = boot->options.trace,
         .limit = id == 0 ? boot->options.limit : 0, /* limit= is the asked guest's */
     };

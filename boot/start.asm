@@ -133,7 +133,16 @@ bits 64
 bits 32
 ; A processor without 64-bit mode still gets its sentence, on COM1 as the firmware left it.
 no_long_mode:
-        mov esi, .text
+        mov esi, .port                  ; 115200 bits a second, 8N1
+.init:  lodsw
+        movzx edx, al
+        cmp dl, 0xFF
+        je .print
+        add edx, COM1
+        mov al, ah
+        out dx, al
+        jmp .init
+.print: mov esi, .text
 .next:  lodsb
         test al, al
         jz .stop
@@ -149,6 +158,8 @@ no_long_mode:
         jmp .next
 .stop:  hlt
         jmp .stop
+; Register and value: DLAB on, divisor 1, DLAB off.
+.port:  db 3, 0x83, 0, 1, 1, 0, 3, 0x03, 0xFF, 0
 .text:  db "[000000.000000] cpu0 boot: this processor has no 64-bit mode "
         db "(CPUID.80000001H:EDX[29]); Lintel needs one with VT-x", 13, 10
         db '[000000.000000] cpu0 result: status=fail why="no 64-bit mode" exits=0 '

@@ -7,6 +7,7 @@
 #include "kernel/log.h"
 #include "kernel/string.h"
 
+#define PUSH_RBP        0x55
 #define BACKTRACE_DEPTH 24
 #define PANIC_PREFIX    "panic: " /* of the verdict's reason */
 
@@ -65,13 +66,31 @@ static void log_frame(unsigned depth, uint64_t address)
              name != NULL ? name : "unknown", offset);
 }
 
+/* A function that does not begin by PUSH RBP has no frame of its own: its return address is on top
+ * of the stack, and RBP is still its caller's. 0 where that does not look so. */
+static uint64_t frameless_caller(uint64_t rip, uint64_t rsp)
+{
+    uint64_t offset = 0;
+    uint64_t caller;
+
+    if (symbol_name(rip, &offset) == NULL || *(const uint8_t *)(rip - offset) == PUSH_RBP) {
+        return 0;
+    }
+    caller = *(const uint64_t *)rsp;
+    return symbol_name(caller, &offset) != NULL ? caller : 0;
+}
+
 /* Follows the frame pointers for as long as they go upwards and stay near the stack. */
-static void log_backtrace(uint64_t rip, uint64_t rbp, uint64_t rsp)
+static void log_backtrace(uint64_t rip, uint64_t rbp, uint64_t rsp, uint64_t caller)
 {
     uint64_t lowest = rsp;
+    unsigned depth = 0;
 
-    log_frame(0, rip);
-    for (unsigned depth = 1; depth < BACKTRACE_DEPTH; depth++) {
+    log_frame(depth++, rip);
+    if (caller != 0) {
+        log_frame(depth++, caller);
+    }
+    for (; depth < BACKTRACE_DEPTH; depth++) {
         if (rbp < lowest || rbp - rsp >= 64 * KIB || !IS_ALIGNED(rbp, 8)) {
             return;
         }
@@ -139,7 +158,7 @@ void panic(const char *format, ...)
         log_line("panic", "%s", text);
         log_backtrace((uint64_t)__builtin_return_address(0),
                       *(const uint64_t *)__builtin_frame_address(0),
-                      (uint64_t)__builtin_frame_address(0));
+                      (uint64_t)__builtin_frame_address(0), 0);
     }
     finish(why);
 }
@@ -161,7 +180,7 @@ void panic_exception(const struct exception_frame *frame)
         log_line("panic", "unexpected exception name=%s vector=%lu error=0x%lx cr2=0x%lx",
                  vector_name((unsigned)frame->vector), frame->vector, frame->error, read_cr2());
         log_registers(frame);
-        log_backtrace(frame->rip, frame->rbp, frame->rsp);
+        log_backtrace(frame->rip, frame->rbp, frame->rsp, frameless_caller(frame->rip, frame->rsp));
     }
     finish(why);
 }

@@ -79,6 +79,12 @@ static void populate(struct vcpu *vcpu)
     }
 }
 
+/* To see what a panic says of the last exits. */
+static void provoke_exception(void)
+{
+    __asm__ volatile("ud2");
+}
+
 bool attention_serve(struct vcpu *vcpu)
 {
     uint32_t attention = vcpu->attention;
@@ -95,6 +101,9 @@ bool attention_serve(struct vcpu *vcpu)
     }
     if (attention & ATTENTION_POPULATE) {
         populate(vcpu);
+    }
+    if (attention & ATTENTION_LIMIT && vcpu->provoke) {
+        provoke_exception();
     }
     if (attention & ATTENTION_LIMIT && !vcpu->vm->end.ended) {
         (void)vm_stop(vcpu, false, 0, "limit");

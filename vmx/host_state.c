@@ -2,6 +2,8 @@
 #include "vmx/host_state.h"
 
 #include "kernel/fault.h"
+#include "kernel/format.h"
+#include "kernel/string.h"
 
 #define CPUID_XSTATE_XSAVES BIT(3) /* leaf 0DH, subleaf 1, EAX */
 
@@ -77,4 +79,57 @@ void host_state_restore(const struct host_state *host)
     wrmsr(MSR_IA32_SYSENTER_EIP, host->sysenter_eip);
     wrmsr(MSR_IA32_PAT, host->pat);
     wrmsr(MSR_IA32_EFER, host->efer);
+}
+
+#define FIELD(name, member)                                                                        \
+    {                                                                                              \
+        name, offsetof(struct host_state, member), sizeof(((struct host_state *)0)->member)        \
+    }
+
+static const struct host_field {
+    const char *name;
+    size_t offset, size;
+} fields[] = {
+    FIELD("gdtr", gdtr),
+    FIELD("idtr", idtr),
+    FIELD("dr0-dr3", dr),
+    FIELD("dr6", dr6),
+    FIELD("dr7", dr7),
+    FIELD("cr2", cr2),
+    FIELD("cr8", cr8),
+    FIELD("xcr0", xcr0),
+    FIELD("xss", xss),
+    FIELD("debugctl", debugctl),
+    FIELD("star", star),
+    FIELD("lstar", lstar),
+    FIELD("cstar", cstar),
+    FIELD("fmask", fmask),
+    FIELD("kernel_gs_base", kernel_gs_base),
+    FIELD("tsc_aux", tsc_aux),
+    FIELD("sysenter_cs", sysenter_cs),
+    FIELD("sysenter_esp", sysenter_esp),
+    FIELD("sysenter_eip", sysenter_eip),
+    FIELD("pat", pat),
+    FIELD("efer", efer),
+};
+
+unsigned host_state_compare(const struct host_state *host, char *names, size_t size)
+{
+    struct host_state now = {0};
+    unsigned differ = 0;
+    size_t at = 0;
+
+    host_state_save(&now);
+    string_copy(names, size, "none");
+    for (unsigned i = 0; i < ARRAY_SIZE(fields); i++) {
+        const struct host_field *field = &fields[i];
+        if (memcmp((const char *)host + field->offset, (const char *)&now + field->offset,
+                   field->size) != 0) {
+            differ++;
+            at += at < size
+                      ? format_text(names + at, size - at, "%s%s", at != 0 ? " " : "", field->name)
+                      : 0;
+        }
+    }
+    return differ;
 }

@@ -12,4 +12,10 @@
 void host_state_save(struct host_state *host);
 void host_state_restore(const struct host_state *host);
 
+/*
+ * Reads the state again and compares it with `host`: the names of what differs go to `names`, with
+ * blanks between; "none" where nothing does. Gives how many differ.
+ */
+unsigned host_state_compare(const struct host_state *host, char *names, size_t size);
+
 #endif

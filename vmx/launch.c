@@ -18,6 +18,8 @@
 #include "vmx/trace.h"
 #include "vmx/vector_state.h"
 
+#define PROVOKE_AT 3 /* exits: a few to show */
+
 #define VCPU_PAGES (ALIGN_UP(sizeof(struct vcpu), PAGE_SIZE) / PAGE_SIZE)
 
 static struct vcpu *vcpu_create(struct vm *vm, const struct vmx_capabilities *capabilities,
@@ -38,6 +40,10 @@ static struct vcpu *vcpu_create(struct vm *vm, const struct vmx_capabilities *ca
     vcpu->vm = vm;
     vcpu->vpid = (uint16_t)(vm->id + 1); /* 0 is the hypervisor's */
     vcpu->limit = request->limit != 0 ? request->limit : UINT64_MAX;
+    vcpu->provoke = request->provoke;
+    if (vcpu->provoke) {
+        vcpu->limit = PROVOKE_AT;
+    }
     vcpu->trace = request->trace;
     vcpu->attention = request->trace == TRACE_LIVE ? ATTENTION_TRACE : 0;
     vcpu->exit = &vcpu->ring[0];
@@ -178,13 +184,19 @@ static void log_end(const struct vcpu *vcpu)
              vcpu->id, vcpu->vm->guest, end->why, vcpu->exits, end->code);
 }
 
-static void log_leaving(const struct vcpu *vcpu)
+/* What a VM exit does not restore has been put back: said, and looked at. */
+static void check_host_state(const struct vcpu *vcpu)
 {
-    log_line(
-        "vm",
-        "left, the processor is as before vm=%u restored=\"GDTR IDTR DR0-3 DR6 DR7 CR2 CR8 XCR0 "
-        "XSS DEBUGCTL SYSCALL SYSENTER KERNEL_GS_BASE TSC_AUX PAT EFER\"",
-        vcpu->vm->id);
+    char names[120];
+    unsigned differ = host_state_compare(&vcpu->host, names, sizeof(names));
+
+    log_line("vm", "left, host state restored and compared vm=%u differs=\"%s\"", vcpu->vm->id,
+             names);
+    if (differ != 0 && !vcpu->vm->end.failed) {
+        vcpu->vm->end.failed = true;
+        string_copy(vcpu->vm->end.why, sizeof(vcpu->vm->end.why),
+                    "the processor is not as before the VM");
+    }
 }
 
 void vm_run(struct vm *vm, const struct vmx_operation *operation, const struct run_request *request)
@@ -213,7 +225,7 @@ void vm_run(struct vm *vm, const struct vmx_operation *operation, const struct r
         (void)!vmclear(hpa_of(vcpu->vmcs)); /* nothing of it stays cached in the processor */
         trace_drain(vcpu);
         guest_text_flush(vcpu);
-        log_leaving(vcpu);
+        check_host_state(vcpu);
     }
     log_end(vcpu);
     if (vcpu->exits != 0) {

@@ -9,6 +9,7 @@
 struct run_request {
     enum trace_mode trace;
     uint64_t limit; /* exits; 0: none */
+    bool provoke;   /* raise an exception of the hypervisor at the third exit */
 };
 
 /*

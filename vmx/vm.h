@@ -75,6 +75,7 @@ struct vcpu {
     uint32_t attention;
     struct vmx_exit *exit; /* the newest: a slot of the ring */
     uint64_t exits, limit; /* limit UINT64_MAX: none */
+    bool provoke;          /* at the limit, an exception of the hypervisor */
 
     struct controls controls;
     uint64_t cr0_fixed0, cr0_fixed1, cr4_fixed0, cr4_fixed1;

@@ -10,6 +10,7 @@ EFER_SCE        equ 1
 CR0_CD          equ 1 << 30
 CR4_VMXE        equ 1 << 13
 CR4_OSXSAVE     equ 1 << 18
+RFLAGS_TF       equ 1 << 8
 
 TSS             equ 0x8000              ; the loader's TSS; IST1 stands at 24H in it
 TSS_IST1        equ 0x24
@@ -89,10 +90,14 @@ start:
         mov qword [abs LAZY], 1
 
 %assign step 7
-        PRINT "tour: INT3 onto a stack that is not there: the event is delivered again"
+        PRINT "tour: a trap onto a stack that is not there: the event is delivered again"
         mov rax, LAZY_STACK
         mov [abs TSS + TSS_IST1], rax
-        int3
+        pushfq
+        pushfq
+        or qword [rsp], RFLAGS_TF
+        popfq                           ; TF on
+        popfq                           ; TF off: #DB after this one, and once only
 
 %assign step 8
         mov eax, 1
@@ -117,7 +122,7 @@ start:
         invd
 
 %assign step 9
-        cmp byte [rel breakpoints], 1
+        cmp byte [rel traps], 1
         jne failed9
         mov al, [rel faults]
         cmp al, 4
@@ -139,8 +144,8 @@ fault:
         mov [rsp], r14
         iretq
 
-breakpoint:
-        inc byte [rel breakpoints]
+single_step:
+        inc byte [rel traps]
         iretq
 
 ; GATE vector, handler, IST: fills one entry of the IDT.
@@ -155,14 +160,14 @@ breakpoint:
 %endmacro
 
 load_idt:
-        GATE 3, breakpoint, 1
+        GATE 1, single_step, 1
         GATE 6, fault, 0
         GATE 13, fault_with_error, 0
         lidt [rel idtr]
         ret
 
-faults:      db 0
-breakpoints: db 0
+faults: db 0
+traps:  db 0
 idtr:   dw 16 * 32 - 1
         dq idt
 align 16

@@ -99,3 +99,14 @@ def test_pages_that_are_given_back_twice_are_noticed() -> None:
     assert "free_twice" in backtrace(run)
     assert run.result is not None  # and what is quoted within why= stays within it
     assert set(run.result.keys) == {"status", "why", "exits", "guest", "token"}
+
+
+@pytest.mark.parametrize("cpu", CPUS)
+def test_the_last_exits_are_shown_where_a_vm_was_running(cpu: str) -> None:
+    run = panic("exit", cpu)
+    assert run.status == 1 and run.result is not None
+    assert run.result.keys["why"].startswith("panic: #UD in ")
+    (words,) = run.topic("panic", "the last exits, oldest first")
+    after = [one for one in run.topic("exit") if one.seconds >= words.seconds]
+    assert words.keys["count"] == "3" and [one.keys["n"] for one in after] == ["1", "2", "3"]
+    assert "vm_run" in backtrace(run)

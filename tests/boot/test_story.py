@@ -154,3 +154,10 @@ def test_processors_are_counted() -> None:
     run = once("guest=hlt", cpus=4)
     assert run.status == 0
     assert run.topic("acpi")[1].keys["processors"] == "4"
+
+
+@ANY
+@pytest.mark.parametrize("guest", ["hlt", "tour"])
+def test_nothing_of_the_host_differs_after_a_vm(cpu: str, guest: str) -> None:
+    left = once(f"guest={guest}", cpu=cpu).topic("vm", "left, host state restored and compared")
+    assert [(one.keys["vm"], one.keys["differs"]) for one in left] == [("0", "none"), ("1", "none")]
