@@ -76,7 +76,7 @@ class _Emulator:
 
 
 @contextmanager
-def _work_folder() -> Iterator[Path]:
+def work_folder() -> Iterator[Path]:
     RUNS.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix="run-", dir=RUNS))
     try:
@@ -197,7 +197,7 @@ def run(
     text = Text([watch.feed, *sinks], from_first_record=plan.iso is None)
     frames = Frames(secrets.token_hex(16), lambda _, data: text.feed(data))
     unattended = terminal is None and not plan.gdb and plan.iso is None
-    with _work_folder() as work:
+    with work_folder() as work:
         line = Line()
         try:
             if plan.machine == NESTED:
@@ -218,6 +218,7 @@ def run(
             )
         finally:
             line.close()
+        frames.finish()
         outcome = Outcome(
             end=end,
             text=text.text,

@@ -40,7 +40,7 @@ def _parser() -> argparse.ArgumentParser:
     add(
         "--cpu",
         metavar="MODEL",
-        help="default: tigerlake (bochs), host (kvm), max (tcg), corei7_skylake_x (nested: Bochs's)",
+        help="default: tigerlake (bochs), host (kvm), max (tcg), corei7_skylake_x (nested)",
     )
     add("--firmware", choices=("bios", "uefi"), default="bios", help="default: bios")
     add(
