@@ -30,13 +30,18 @@ def test_grub_leaves_a_quoted_word_as_it_is(word: str, quoted: str) -> None:
 def test_grub_cfg_of_a_run() -> None:
     assert image.run_config(["a=1", "b=$c"], guest=True, uefi=False).splitlines() == [
         "set timeout=0",
-        "set gfxpayload=text",
-        "multiboot2 /boot/lintel.elf 'a=1' 'b=$c'",
+        "multiboot /boot/lintel.elf 'a=1' 'b=$c'",
+        "module /boot/guest.bin guest.bin",
+        "boot",
+    ]
+    assert image.run_config(["a=1"], guest=True, uefi=True).splitlines() == [
+        "set timeout=0",
+        "insmod all_video",
+        "multiboot2 /boot/lintel.elf 'a=1'",
         "module2 /boot/guest.bin guest.bin",
         "boot",
     ]
-    uefi = image.run_config([], guest=False, uefi=True)
-    assert "insmod all_video" in uefi and "module2" not in uefi and "gfxpayload" not in uefi
+    assert "module" not in image.run_config([], guest=False, uefi=False)
 
 
 def test_qemu_with_kvm_as_the_nested_chain_calls_it() -> None:
