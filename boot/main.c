@@ -56,7 +56,7 @@ static void end_after_panic(const char *why)
 
 static void log_complaint(void *context, const char *word, const char *sentence)
 {
-    char text[64];
+    char text[33]; /* the allowed values must fit the line too */
     char says[160];
 
     (void)context;

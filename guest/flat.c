@@ -97,7 +97,7 @@ enum status guest_build_flat(struct vm *vm, const struct guest *guest, const voi
     if (check(vm, length, memory, why, size) != STATUS_OK) {
         return STATUS_INVALID;
     }
-    if (add_memory(vm, memory) != STATUS_OK) {
+    if (memory / PAGE_SIZE > pages_free() || add_memory(vm, memory) != STATUS_OK) {
         log_line("guest",
                  "too little memory for the guest vm=%u guest=%s wanted=%lu-KiB free=%lu-KiB",
                  vm->id, vm->guest, memory / KIB, pages_free() * (PAGE_SIZE / KIB));

@@ -42,6 +42,9 @@ void console_report(void)
 
 void console_write(const char *bytes, size_t length)
 {
+    if (consoles.count == 0) { /* something went wrong before console_init() */
+        (void)uart_init(&consoles.uarts[consoles.count++], COM1, FALLBACK_SPEED);
+    }
     for (unsigned i = 0; i < consoles.count; i++) {
         uart_write(&consoles.uarts[i], bytes, length);
     }

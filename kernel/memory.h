@@ -45,10 +45,9 @@ uint64_t pages_free(void);
 enum status paging_init(const struct machine *machine, const struct acpi *acpi) NODISCARD;
 
 /*
- * Takes a stack of `pages` pages with an absent page below it; gives its top. It can be given back.
+ * Takes a stack of `pages` pages with an absent page below it, for good; gives its top.
  * STATUS_NO_MEMORY.
  */
 enum status stack_take(uint64_t pages, void **top) NODISCARD;
-void stack_give(void *top, uint64_t pages);
 
 #endif

@@ -136,8 +136,9 @@ static enum option_verdict parse_console(const char *value, struct options *opti
 
 static enum option_verdict parse_provoke(const char *value, struct options *options)
 {
-    static const char *const faults[] = {"divide", "ud",          "gp",         "page", "text",
-                                         "data",   "stack-guard", "free-twice", "exit"};
+    static const char *const faults[] = {"divide", "ud",    "gp",          "page",
+                                         "text",   "data",  "stack-guard", "free-twice",
+                                         "exit",   "entry", "unhandled"};
     unsigned fault;
 
     if (!option_choice(value, faults, ARRAY_SIZE(faults), &fault)) {
@@ -178,7 +179,8 @@ const struct option_row option_rows[] = {
     {"on-end", parse_on_end, "poweroff, reboot, halt"},
     {"console", parse_console,
      "com1 to com4 or 0x100 to 0xfff8, then a comma and a divisor of 115200; at most 4"},
-    {"provoke", parse_provoke, "divide, ud, gp, page, text, data, stack-guard, free-twice, exit"},
+    {"provoke", parse_provoke,
+     "divide, ud, gp, page, text, data, stack-guard, free-twice, exit, entry, unhandled"},
     {"machine", parse_machine, "a name of at most 47 of 0-9 A-Z a-z . _ -"},
     {"token", parse_token, "a name of at most 39 of 0-9 A-Z a-z . _ -"},
     {"exit-port", parse_exit_port, "0x1 to 0xffff"},

@@ -208,14 +208,3 @@ enum status stack_take(uint64_t pages, void **top)
     *top = pointer_to(HPA(base.value + (pages + 1) * PAGE_SIZE));
     return STATUS_OK;
 }
-
-void stack_give(void *top, uint64_t pages)
-{
-    hpa_t base = HPA(hpa_of(top).value - (pages + 1) * PAGE_SIZE);
-
-    if (pt_map(&paging.table, base.value, base, PAGE_SIZE,
-               PTE_P | PTE_RW | PTE_ACCESSED | paging.no_execute) != STATUS_OK) {
-        panic("the guard page of a stack cannot be mapped again base=0x%lx", base.value);
-    }
-    page_give(base, pages + 1);
-}

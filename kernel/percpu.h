@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What belongs to one logical processor. GS.base points to it; nothing in it is written by another
- * processor. With struct vm and struct vcpu it is the only place for mutable state.
+ * processor. With struct vm and struct vcpu it holds
+ * all state that changes while guests run; what is one for the whole machine (the page allocator,
+ * the consoles, the clock) belongs to the file that owns it.
  */
 #ifndef KERNEL_PERCPU_H
 #define KERNEL_PERCPU_H

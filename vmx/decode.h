@@ -21,14 +21,8 @@ static inline void exit_decode_details(struct vmx_exit *exit, uint8_t has)
     if (has & EXIT_HAS_PHYSICAL) {
         exit->physical = GPA(vmread(VMCS_GUEST_PHYSICAL_ADDRESS));
     }
-    if (has & EXIT_HAS_INSTRUCTION) {
-        exit->instruction = (uint32_t)vmread(VMCS_EXIT_INSTRUCTION_INFO);
-    }
     if (has & EXIT_HAS_INTERRUPTION) {
         exit->interruption = (uint32_t)vmread(VMCS_EXIT_INTERRUPTION_INFO);
-        if (exit->interruption & INTERRUPTION_ERROR_CODE) {
-            exit->interruption_error = (uint32_t)vmread(VMCS_EXIT_INTERRUPTION_ERROR_CODE);
-        }
     }
     if (has & EXIT_HAS_VECTORING) {
         exit->vectoring = (uint32_t)vmread(VMCS_IDT_VECTORING_INFO);

@@ -5,7 +5,7 @@
 bits 64
 section .text
 
-FRAME_HOST_RSP  equ 16 * 8              ; struct vcpu_frame; pinned in vmx/run.c
+FRAME_HOST_RSP  equ 16 * 8              ; struct vcpu_frame; pinned in vmx/loop.c
 
 ; Saved and loaded in hardware order. RSP's slot is passed over: the VMCS holds it.
 %macro LOAD_GUEST 0                     ; changes no flag

@@ -44,9 +44,8 @@ struct vmx_exit {
     gva_t linear;
     gpa_t physical;
     uint32_t length;
-    uint32_t interruption, interruption_error;
+    uint32_t interruption;
     uint32_t vectoring, vectoring_error;
-    uint32_t instruction;
 };
 
 /* The VM-exit interruption information, and the IDT-vectoring information, of an exit that has

@@ -59,6 +59,9 @@ enum status guest_translate(const struct vm *vm, const struct guest_mode *mode, 
     if (!(mode->efer & EFER_LMA) || mode->cr4 & CR4_LA57) {
         return STATUS_UNSUPPORTED;
     }
+    if ((int64_t)(gva.value << 16) >> 16 != (int64_t)gva.value) {
+        return STATUS_INVALID;
+    }
     walk = pt_walk(&format, &tables.memory, HPA(mode->cr3 & format.address), gva.value);
     if (!walk.readable) {
         return STATUS_UNSUPPORTED;

@@ -27,33 +27,13 @@ uint64_t guest_cr4_read(void)
     return as_guest_sees(VMCS_GUEST_CR4, VMCS_CR4_MASK, VMCS_CR4_SHADOW);
 }
 
-/* Processors that cannot load EFER on entry run the guest with the hypervisor's, LME and LMA from
- * the IA-32e-mode-guest control. */
-uint64_t guest_efer_read(const struct vcpu *vcpu)
-{
-    if (vcpu->controls.bits[CONTROL_ENTRY] & ENTRY_LOAD_EFER) {
-        return vmread(VMCS_GUEST_EFER);
-    }
-    return rdmsr(MSR_IA32_EFER);
-}
-
-void guest_efer_write(const struct vcpu *vcpu, uint64_t value)
-{
-    if (vcpu->controls.bits[CONTROL_ENTRY] & ENTRY_LOAD_EFER) {
-        vmwrite(VMCS_GUEST_EFER, value);
-    } else {
-        /* NXE stays on: the hypervisor's own tables need it. */
-        wrmsr(MSR_IA32_EFER, (rdmsr(MSR_IA32_EFER) & ~EFER_SCE) | (value & EFER_SCE));
-    }
-}
-
 struct guest_mode guest_mode_read(const struct vcpu *vcpu)
 {
     struct guest_mode mode = {
         .cr0 = guest_cr0_read(),
         .cr3 = vmread(VMCS_GUEST_CR3),
         .cr4 = guest_cr4_read(),
-        .efer = guest_efer_read(vcpu),
+        .efer = vmread(VMCS_GUEST_EFER),
         .cr4_allowed = vcpu->cr4_fixed1 & ~CR4_OWNED,
         .physical_width = vcpu->vm->ept_abilities.physical_width,
     };

@@ -11,13 +11,21 @@
 #define BIT32(n) (UINT32_C(1) << (n))
 
 /* Leaf 01H: hidden are DTES64, MONITOR, DS_CPL, VMX, SMX, EIST, TM2, SDBG, PDCM, x2APIC,
- * TSC-Deadline and, of the hypervisor below, its presence; MCE, MTRR, MCA, DS, ACPI, TM. */
+ * TSC-Deadline and, of the hypervisor below, its presence; MCE, APIC (a guest has none), MTRR, MCA,
+ * DS, ACPI, TM. */
 #define ECX_1_HIDDEN                                                                               \
     (BIT32(2) | BIT32(3) | BIT32(4) | BIT32(5) | BIT32(6) | BIT32(7) | BIT32(8) | BIT32(11) |      \
      BIT32(15) | BIT32(21) | BIT32(24) | BIT32(31))
-#define EDX_1_HIDDEN (BIT32(7) | BIT32(12) | BIT32(14) | BIT32(21) | BIT32(22) | BIT32(29))
+#define EDX_1_HIDDEN                                                                               \
+    (BIT32(7) | BIT32(9) | BIT32(12) | BIT32(14) | BIT32(21) | BIT32(22) | BIT32(29))
 
-/* Leaf 07H: what is shown is instructions, and bits of CR4 that the guest may set (CR4_GUEST). */
+/* Leaf 07H: what is shown is instructions, and bits of CR4 that the guest may set (CR4_GUEST).
+ * EBX: FSGSBASE, BMI1, AVX2, FDP_EXCPTN_ONLY, SMEP, BMI2, ERMS, INVPCID; FCS/FDS deprecation;
+ * AVX512F, AVX512DQ, RDSEED, ADX, SMAP, AVX512_IFMA; CLFLUSHOPT, CLWB; AVX512PF, ER, CD, SHA,
+ * AVX512BW, VL. ECX: PREFETCHWT1, AVX512_VBMI, UMIP, PKU; AVX512_VBMI2; GFNI, VAES, VPCLMULQDQ,
+ * AVX512_VNNI, BITALG; AVX512_VPOPCNTDQ; RDPID; CLDEMOTE; MOVDIRI, MOVDIR64B. EDX: AVX512_4VNNIW,
+ * 4FMAPS, FSRM; AVX512_VP2INTERSECT; SERIALIZE, hybrid; AMX-BF16, AVX512_FP16, AMX-TILE, AMX-INT8.
+ */
 #define EBX_7_SHOWN                                                                                \
     (BIT32(0) | BIT32(3) | BIT32(5) | BIT32(6) | BIT32(7) | BIT32(8) | BIT32(9) | BIT32(10) |      \
      BIT32(13) | BIT32(16) | BIT32(17) | BIT32(18) | BIT32(19) | BIT32(20) | BIT32(21) |           \

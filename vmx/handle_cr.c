@@ -68,7 +68,7 @@ static void switch_long_mode(struct vcpu *vcpu, bool on, uint64_t efer)
 
     *entry = on ? *entry | ENTRY_IA32E_GUEST : *entry & ~(uint32_t)ENTRY_IA32E_GUEST;
     vmwrite(VMCS_ENTRY_CONTROLS, *entry);
-    guest_efer_write(vcpu, on ? efer | EFER_LMA : efer & ~EFER_LMA);
+    vmwrite(VMCS_GUEST_EFER, on ? efer | EFER_LMA : efer & ~EFER_LMA);
 }
 
 static enum action write_guest_cr0(struct vcpu *vcpu, uint64_t value)

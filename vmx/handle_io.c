@@ -58,13 +58,22 @@ static bool find_piece(struct vcpu *vcpu, const struct guest_mode *mode, uint64_
     gpa_t gpa;
     enum status status = guest_translate(vcpu->vm, mode, GVA(linear), write, &gpa, &error_code);
 
+    if (status == STATUS_INVALID) {
+        *action = inject_gp();
+        return false;
+    }
     if (status == STATUS_FAULT) {
         *action = inject_pf(linear, error_code);
         return false;
     }
     if (status != STATUS_OK) {
         vcpu_report(vcpu);
-        *action = vm_stop(vcpu, true, 0, "string I/O in a paging mode that is not walked");
+        *action =
+            vm_stop(vcpu, true, 0, "string I/O at 0x%lx: its page tables cannot be walked", linear);
+        return false;
+    }
+    if (is_lazy(vcpu->vm, gpa)) {
+        *action = vcpu_populate(vcpu, gpa);
         return false;
     }
     *piece = guest_access(vcpu->vm, gpa, length);

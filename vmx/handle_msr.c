@@ -55,23 +55,17 @@ void msr_bitmap_fill(const struct vcpu *vcpu, void *bitmap)
     allow(bitmap, MSR_IA32_TIME_STAMP_COUNTER, false); /* offset by the processor */
 }
 
-static bool loads_pat(const struct vcpu *vcpu)
-{
-    return vcpu->controls.bits[CONTROL_ENTRY] & ENTRY_LOAD_PAT;
-}
-
 enum action handle_rdmsr(struct vcpu *vcpu)
 {
     uint64_t value;
 
     switch ((uint32_t)vcpu->frame.gpr[RCX]) {
     case MSR_IA32_EFER:
-        value = guest_efer_read(vcpu);
+        value = vmread(VMCS_GUEST_EFER);
         break;
     case MSR_IA32_PAT:
-        value = loads_pat(vcpu) ? vmread(VMCS_GUEST_PAT) : rdmsr(MSR_IA32_PAT);
+        value = vmread(VMCS_GUEST_PAT);
         break;
-    case MSR_IA32_APIC_BASE:
     case MSR_IA32_MISC_ENABLE:
     case MSR_IA32_BIOS_SIGN_ID:
         if (rdmsr_safe((uint32_t)vcpu->frame.gpr[RCX], &value) != STATUS_OK) {
@@ -96,21 +90,17 @@ static enum action write_efer(struct vcpu *vcpu, uint64_t value)
     if (!guest_efer_valid(&mode, value)) {
         return inject_gp();
     }
-    guest_efer_write(vcpu, (value & ~EFER_LMA) | (mode.efer & EFER_LMA)); /* LMA is read-only */
+    vmwrite(VMCS_GUEST_EFER, (value & ~EFER_LMA) | (mode.efer & EFER_LMA)); /* LMA is read-only */
     guest_tlb_flush(vcpu);
     return ACTION_ADVANCE;
 }
 
-static enum action write_pat(struct vcpu *vcpu, uint64_t value)
+static enum action write_pat(uint64_t value)
 {
     if (!guest_pat_valid(value)) {
         return inject_gp();
     }
-    if (loads_pat(vcpu)) {
-        vmwrite(VMCS_GUEST_PAT, value);
-    } else {
-        wrmsr(MSR_IA32_PAT, value);
-    }
+    vmwrite(VMCS_GUEST_PAT, value);
     return ACTION_ADVANCE;
 }
 
@@ -134,13 +124,12 @@ enum action handle_wrmsr(struct vcpu *vcpu)
     case MSR_IA32_EFER:
         return write_efer(vcpu, value);
     case MSR_IA32_PAT:
-        return write_pat(vcpu, value);
+        return write_pat(value);
     case MSR_IA32_TIME_STAMP_COUNTER:
         return write_tsc(vcpu, value);
     case MSR_IA32_BIOS_SIGN_ID: /* written with 0 before the microcode's revision is read */
         return ACTION_ADVANCE;
-    case MSR_IA32_APIC_BASE:
-    case MSR_IA32_MISC_ENABLE: /* may be written back as they are */
+    case MSR_IA32_MISC_ENABLE: /* may be written back as it is */
         return rdmsr_safe(msr, &now) == STATUS_OK && value == now ? ACTION_ADVANCE : inject_gp();
     case MSR_IA32_XSS:
         return value == 0 ? ACTION_ADVANCE : inject_gp();

@@ -20,6 +20,7 @@ static uint32_t exception(enum vector vector, bool with_error_code)
     uint64_t error_code =
         with_error_code && vmread(VMCS_GUEST_CR0) & CR0_PE ? INTERRUPTION_ERROR_CODE : 0;
 
+    vmwrite(VMCS_GUEST_RFLAGS, vmread(VMCS_GUEST_RFLAGS) | RFLAGS_RF); /* as a fault pushes it */
     return (uint32_t)(INTERRUPTION_VALID | error_code | vector |
                       FIELD_PUT(INTERRUPTION_TYPE, INTERRUPTION_HARDWARE_EXCEPTION));
 }

@@ -40,7 +40,7 @@ static struct vcpu *vcpu_create(struct vm *vm, const struct vmx_capabilities *ca
     vcpu->vm = vm;
     vcpu->vpid = (uint16_t)(vm->id + 1); /* 0 is the hypervisor's */
     vcpu->limit = request->limit != 0 ? request->limit : UINT64_MAX;
-    vcpu->provoke = request->provoke;
+    vcpu->provoke = strcmp(request->provoke, "exit") == 0;
     if (vcpu->provoke) {
         vcpu->limit = PROVOKE_AT;
     }
@@ -137,7 +137,8 @@ static enum status load_vmcs(const struct vcpu *vcpu, const struct vmx_capabilit
     return STATUS_OK;
 }
 
-static enum status prepare(struct vcpu *vcpu, const struct vmx_capabilities *capabilities)
+static enum status prepare(struct vcpu *vcpu, const struct vmx_capabilities *capabilities,
+                           const struct run_request *request)
 {
     char why[64];
 
@@ -155,6 +156,9 @@ static enum status prepare(struct vcpu *vcpu, const struct vmx_capabilities *cap
     setup_control_fields(vcpu);
     setup_host_state(vcpu);
     setup_guest_state(vcpu);
+    if (strcmp(request->provoke, "entry") == 0) {
+        vmwrite(VMCS_GUEST_TR_AR, 0); /* a TR that is no busy TSS */
+    }
     log_line("vmx",
              "VMCS filled vm=%u guest-rip=0x%lx guest-rsp=0x%lx guest-cr3=0x%lx host-rip=0x%lx "
              "host-rsp=0x%lx msr-bitmap=0x%lx",
@@ -203,13 +207,16 @@ void vm_run(struct vm *vm, const struct vmx_operation *operation, const struct r
 {
     struct vcpu *vcpu = vcpu_create(vm, &operation->capabilities, request);
 
+    if (strcmp(request->provoke, "unhandled") == 0) {
+        vm->extra.bits[CONTROL_PRIMARY] |= PRIMARY_RDTSC; /* whose exits have no handler */
+    }
     if (vcpu == NULL) {
         vm->end = (struct vm_end){.ended = true, .failed = true, .why = "out of memory"};
         log_line("vm", "end vm=%u vcpu=0 guest=%s why=\"%s\" exits=0 code=0", vm->id, vm->guest,
                  vm->end.why);
         return;
     }
-    if (prepare(vcpu, &operation->capabilities) == STATUS_OK) {
+    if (prepare(vcpu, &operation->capabilities, request) == STATUS_OK) {
         log_memory(vm);
         this_cpu()->tenant = vcpu;
         host_state_save(&vcpu->host);

@@ -8,8 +8,8 @@
 /* What a run of a VM is asked for. */
 struct run_request {
     enum trace_mode trace;
-    uint64_t limit; /* exits; 0: none */
-    bool provoke;   /* raise an exception of the hypervisor at the third exit */
+    uint64_t limit;      /* exits; 0: none */
+    const char *provoke; /* what to break, to see it reported: "exit", "entry", "unhandled" or "" */
 };
 
 /*

@@ -57,12 +57,13 @@ static void advance(const struct vmx_exit *exit)
  * Enters the guest, whose VMCS is current, and decodes the exit into vcpu->exit; `row` is its row
  * in tables by reason. Only after VMX_SUCCEED is there an exit.
  */
-NODISCARD static enum vmx_result vmx_run(struct vcpu *vcpu, unsigned *row)
+NODISCARD static enum vmx_result vmx_run(struct vcpu *vcpu, unsigned *row, uint64_t *start)
 {
     enum vmx_result result;
 
     vmx_count();
     result = vmx_enter(&vcpu->frame, vcpu->launched);
+    *start = rdtsc();
     if (__builtin_expect(result == VMX_SUCCEED, 1)) {
         vcpu->launched = true;
         *row = exit_decode(vcpu, vcpu->exit);
@@ -120,8 +121,8 @@ void vcpu_loop(struct vcpu *vcpu)
 {
     do {
         unsigned row = EXIT_REASONS;
-        enum vmx_result result = vmx_run(vcpu, &row);
-        uint64_t start = rdtsc();
+        uint64_t start;
+        enum vmx_result result = vmx_run(vcpu, &row, &start);
         struct vmx_exit *exit = vcpu->exit;
 
         if (__builtin_expect(result != VMX_SUCCEED, 0)) {

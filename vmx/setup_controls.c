@@ -12,13 +12,15 @@
 
 #define TIMER_US 1000 /* a guest that never exits is looked at this often, with limit= */
 
-/* Without these a guest cannot run as Lintel runs it. */
+/* Without these a guest cannot run as Lintel runs it. Every processor with EPT has those of PAT and
+ * EFER. */
 static const struct controls needed = {{
     [CONTROL_PIN] = PIN_EXTERNAL_INTERRUPT | PIN_NMI,
     [CONTROL_PRIMARY] = PRIMARY_HLT | PRIMARY_IO_BITMAP | PRIMARY_MSR_BITMAP | PRIMARY_SECONDARY,
     [CONTROL_SECONDARY] = SECONDARY_EPT,
-    [CONTROL_EXIT] = EXIT_HOST_64 | EXIT_ACKNOWLEDGE_INTERRUPT,
-    [CONTROL_ENTRY] = ENTRY_IA32E_GUEST,
+    [CONTROL_EXIT] = EXIT_HOST_64 | EXIT_ACKNOWLEDGE_INTERRUPT | EXIT_SAVE_PAT | EXIT_LOAD_PAT |
+                     EXIT_SAVE_EFER | EXIT_LOAD_EFER,
+    [CONTROL_ENTRY] = ENTRY_IA32E_GUEST | ENTRY_LOAD_PAT | ENTRY_LOAD_EFER,
 }};
 
 /* Good to have: without one, the guest sees an older processor. */
@@ -26,9 +28,8 @@ static const struct controls welcome = {{
     [CONTROL_PRIMARY] = PRIMARY_TSC_OFFSET | PRIMARY_MWAIT | PRIMARY_MONITOR,
     [CONTROL_SECONDARY] = SECONDARY_VPID | SECONDARY_UNRESTRICTED | SECONDARY_RDTSCP |
                           SECONDARY_INVPCID | SECONDARY_XSAVES,
-    [CONTROL_EXIT] =
-        EXIT_SAVE_DEBUG | EXIT_SAVE_PAT | EXIT_LOAD_PAT | EXIT_SAVE_EFER | EXIT_LOAD_EFER,
-    [CONTROL_ENTRY] = ENTRY_LOAD_DEBUG | ENTRY_LOAD_PAT | ENTRY_LOAD_EFER,
+    [CONTROL_EXIT] = EXIT_SAVE_DEBUG,
+    [CONTROL_ENTRY] = ENTRY_LOAD_DEBUG,
 }};
 
 static void name_refused(const struct control_range *range, enum control_group group,
@@ -38,22 +39,6 @@ static void name_refused(const struct control_range *range, enum control_group g
         if (refused & UINT32_C(1) << bit) {
             log_line("vmx", "%s wanted, not supported (%s)", control_name(group, bit), range->msr);
         }
-    }
-}
-
-/* Controls that only work together: one that is refused takes the other back. */
-static void keep_consistent(struct controls *controls)
-{
-    uint32_t *exit = &controls->bits[CONTROL_EXIT];
-    uint32_t *entry = &controls->bits[CONTROL_ENTRY];
-
-    if (!(*exit & EXIT_LOAD_EFER) || !(*entry & ENTRY_LOAD_EFER)) {
-        *exit &= ~(uint32_t)(EXIT_LOAD_EFER | EXIT_SAVE_EFER);
-        *entry &= ~(uint32_t)ENTRY_LOAD_EFER;
-    }
-    if (!(*exit & EXIT_LOAD_PAT) || !(*entry & ENTRY_LOAD_PAT)) {
-        *exit &= ~(uint32_t)(EXIT_LOAD_PAT | EXIT_SAVE_PAT);
-        *entry &= ~(uint32_t)ENTRY_LOAD_PAT;
     }
 }
 
@@ -98,7 +83,6 @@ enum status setup_controls(struct vcpu *vcpu, const struct vmx_capabilities *cap
         }
         vcpu->controls.bits[group] = control_round(*range, wanted);
     }
-    keep_consistent(&vcpu->controls);
     if (vcpu->controls.bits[CONTROL_PIN] & PIN_PREEMPTION_TIMER) {
         uint64_t ticks = time_khz() * TIMER_US / 1000;
         vcpu->timer =

@@ -47,11 +47,11 @@ struct guest_range {
 /* Slow work that waits for a virtual CPU: bits of its attention word. */
 enum attention {
     ATTENTION_TRACE = 1,    /* print the newest exit: set for good with trace=live */
-    ATTENTION_TEXT = 2,     /* print the guest's line */
-    ATTENTION_LIMIT = 4,    /* limit= has been reached */
-    ATTENTION_REPORT = 32,  /* log the whole state */
-    ATTENTION_END = 16,     /* the VM has ended */
+    ATTENTION_REPORT = 2,   /* log the whole state */
+    ATTENTION_TEXT = 4,     /* print the guest's line */
     ATTENTION_POPULATE = 8, /* put memory at vcpu->populate */
+    ATTENTION_LIMIT = 16,   /* limit= has been reached */
+    ATTENTION_END = 32,     /* the VM has ended */
 };
 
 struct exit_statistics {
@@ -122,6 +122,7 @@ struct guest_start {
     uint16_t gdt_limit;
 };
 
+/* Its EPT points into it: it must not be moved. */
 struct vm {
     unsigned id;
     const char *guest; /* its name in the log */

@@ -102,3 +102,32 @@ def test_malformed_information_is_refused_with_a_sentence(monkeypatch: pytest.Mo
     assert "memory map" in run.log
     assert "result: status=fail" in run.log
     assert run.exits() == []
+
+
+def test_a_failed_entry_is_told_in_words() -> None:
+    run = boot(args=["provoke=entry"])
+    assert run.status == 1
+    (failed,) = run.topic("vmx", "VM entry failed")
+    assert failed.keys["meaning"] == "VM-entry failure due to invalid guest state"
+    (only,) = [one for one in run.topic("exit") if one.keys["vm"] == "0"]
+    assert (only.keys["reason"], only.keys["action"]) == ("ENTRY_FAILURE_GUEST", "stop")
+    assert run.result is not None and run.result.keys["why"] == "VM entry failed: reason 33"
+    assert all(one.keys["difference"] == "0" for one in run.topic("memory", "given back"))
+
+
+def test_an_exit_that_nothing_handles_stops_the_vm_with_a_report() -> None:
+    run = boot(args=["guest=cost", "provoke=unhandled"])
+    assert run.status == 1
+    (report,) = run.topic("vm", "the whole state after the exit")
+    assert report.keys["reason"] == "RDTSC" and report.keys["title"] == "RDTSC"
+    segments = [one.keys["segment"] for one in run.topic("vm", "state") if "segment" in one.keys]
+    assert segments == "cs ss ds es fs gs ldtr tr".split()
+    assert run.result is not None and run.result.keys["why"] == "unhandled exit RDTSC"
+
+
+def test_what_was_taken_comes_back_where_the_guest_could_not_be_built() -> None:
+    for args in (["memory=1024G", "guest=cost"], ["memory=1M", "guest=cost"]):
+        run = boot(args=args)
+        assert run.status == 1
+        (back,) = run.topic("memory", "given back")
+        assert back.keys["difference"] == "0"

@@ -74,7 +74,7 @@ $(foreach test,$(UNIT_TESTS),$(eval $(call UNIT_RULE,$(test))))
 
 $(BUILD)/unit/%.o: %.asm $(UNIT_HEADERS)
 	@mkdir -p $(@D)
-	$(UNIT_NASM) -f elf64 -w+all -Werror -I. $< -o $@
+	$(UNIT_NASM) -f elf64 $(NASMFLAGS) -I. $< -o $@
 
 # Each test prints cmocka's own lines; the first that fails ends it.
 .PHONY: test-unit
