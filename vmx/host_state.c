@@ -81,15 +81,18 @@ void host_state_restore(const struct host_state *host)
     wrmsr(MSR_IA32_EFER, host->efer);
 }
 
+struct host_field {
+    const char *name;
+    size_t offset, size;
+};
+
 #define FIELD(name, member)                                                                        \
+    (struct host_field)                                                                            \
     {                                                                                              \
         name, offsetof(struct host_state, member), sizeof(((struct host_state *)0)->member)        \
     }
 
-static const struct host_field {
-    const char *name;
-    size_t offset, size;
-} fields[] = {
+static const struct host_field fields[] = {
     FIELD("gdtr", gdtr),
     FIELD("idtr", idtr),
     FIELD("dr0-dr3", dr),
