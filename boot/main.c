@@ -76,6 +76,10 @@ static void log_acpi(void)
     log_line("acpi", "revision=%u oem=\"%s\" %s=0x%lx tables=%u unusable=%u", acpi->revision,
              acpi->oem, acpi->root_is_xsdt ? "xsdt" : "rsdt", acpi->root.value, acpi->table_count,
              acpi->bad_tables);
+    if (acpi->processors_dropped != 0) {
+        log_line("acpi", "more processors than there is room for: the rest is left dropped=%u",
+                 acpi->processors_dropped);
+    }
     log_line("acpi", "processors=%u disabled=%u local-apic=0x%lx pm-timer=0x%lx s5=%s reset=%s",
              enabled, acpi->processor_count - enabled, acpi->local_apic, acpi->pm_timer.address,
              acpi->s5_found ? "yes" : "no", acpi->reset_supported ? "yes" : "no");

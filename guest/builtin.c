@@ -106,7 +106,18 @@ enum status guest_build(struct vm *vm, const struct guest *guest, const struct b
     vm->hooks = guest->hooks;
     vm->extra = guest->extra;
     if (module == NULL && image == NULL) {
+        if (memory != 0) {
+            log_line("guest",
+                     "this guest has pages of its own, memory= is not for it vm=%u guest=%s",
+                     vm->id, vm->guest);
+        }
         return guest_build_hlt(vm, GPA(HLT_BASE), why, size);
+    }
+    if (module != NULL && module->length != 0 && module->base.value < PAGE_SIZE) {
+        log_line("guest", "the loader put the guest image into page 0, which is kept absent vm=%u",
+                 vm->id);
+        string_copy(why, size, "the guest image lies in page 0");
+        return STATUS_INVALID;
     }
     if (module != NULL) {
         image = pointer_to(module->base);

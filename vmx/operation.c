@@ -63,6 +63,7 @@ enum status vmx_enter_operation(struct vmx_operation *operation, bool verbose)
     enum status status = page_take_cleared(&operation->vmxon_region);
 
     if (status != STATUS_OK) {
+        log_line("vmx", "no page for the VMXON region: %s", status_text(status));
         return status;
     }
     vmx_capabilities_read(&operation->capabilities);

@@ -107,6 +107,7 @@ enum status vm_create(struct vm *vm, unsigned id, const char *guest,
     }
     if (status != STATUS_OK) {
         format_text(why, size, "%s", status_text(status));
+        log_line("vm", "%s for EPT and bitmaps vm=%u guest=%s", why, id, guest);
     }
     return status;
 }

@@ -161,3 +161,9 @@ def test_processors_are_counted() -> None:
 def test_nothing_of_the_host_differs_after_a_vm(cpu: str, guest: str) -> None:
     left = once(f"guest={guest}", cpu=cpu).topic("vm", "left, host state restored and compared")
     assert [(one.keys["vm"], one.keys["differs"]) for one in left] == [("0", "none"), ("1", "none")]
+
+
+@ANY
+def test_hlt_takes_one_table_of_each_level(cpu: str) -> None:
+    ready = once("guest=hlt", cpu=cpu).topic("ept", "ready")
+    assert [(one.keys["walk"], one.keys["tables"]) for one in ready] == [("4", "4")] * 2
