@@ -51,7 +51,10 @@ static hpa_t extended_bios_data_area(void)
 
 static void end_after_panic(const char *why)
 {
-    session_end(&boot, false, why, 0, NULL);
+    const struct vcpu *vcpu = this_cpu()->tenant;
+
+    session_end(&boot, false, why, vcpu != NULL ? vcpu->exits : 0,
+                vcpu != NULL ? vcpu->vm->guest : NULL);
 }
 
 static void log_complaint(void *context, const char *word, const char *sentence)

@@ -44,6 +44,7 @@ static inline unsigned exit_decode(struct vcpu *vcpu, struct vmx_exit *exit)
 
     exit->n = ++vcpu->exits;
     exit->reason = reason;
+    exit->injected = NOTHING_INJECTED;
     if (__builtin_expect(reason < EXIT_REASONS, 1)) {
         has = exit_has_table[reason];
     } else {

@@ -90,8 +90,7 @@ static enum action handle_invd(struct vcpu *vcpu)
  * them. */
 static enum action handle_hidden(struct vcpu *vcpu)
 {
-    (void)vcpu;
-    return inject_ud();
+    return inject_ud(vcpu);
 }
 
 /* The processor checks the value: what it refuses, it refuses the guest too. SDM vol. 2D, "XSETBV".
@@ -101,7 +100,7 @@ static enum action handle_xsetbv(struct vcpu *vcpu)
     uint64_t value = (vcpu->frame.gpr[RAX] & UINT32_MAX) | vcpu->frame.gpr[RDX] << 32;
 
     if (xsetbv_safe((uint32_t)vcpu->frame.gpr[RCX], value) != STATUS_OK) {
-        return inject_gp();
+        return inject_gp(vcpu);
     }
     return ACTION_ADVANCE;
 }

@@ -35,9 +35,13 @@ enum action {
     ACTION_STOP,    /* the VM has ended */
 };
 
+#define NOTHING_INJECTED 0xFF
+
 struct vmx_exit {
     uint64_t n; /* counts the virtual CPU's own exits, from 1 */
     uint32_t reason, action;
+    uint32_t subject;  /* of RDMSR and WRMSR the MSR, of CPUID the leaf: told by the handler */
+    uint8_t injected;  /* the vector that the handler injected; NOTHING_INJECTED: none */
     bool entry_failed; /* where the row is EXIT_REASONS: VM entry failed after its first checks */
     uint64_t rip;
     uint64_t qualification;

@@ -91,6 +91,13 @@ void exit_text(const struct vmx_exit *exit, char *text, size_t size)
 {
     text[0] = '\0';
     switch (exit->reason) {
+    case EXIT_CPUID:
+        format_text(text, size, "leaf 0x%x", exit->subject);
+        break;
+    case EXIT_RDMSR:
+    case EXIT_WRMSR:
+        format_text(text, size, "MSR 0x%x", exit->subject);
+        break;
     case EXIT_CONTROL_REGISTER:
         control_register_text(exit->qualification, text, size);
         break;

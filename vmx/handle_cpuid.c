@@ -137,6 +137,7 @@ enum action handle_cpuid(struct vcpu *vcpu)
     uint32_t subleaf = (uint32_t)gpr[RCX];
     struct cpuid leaf = cpuid(number, subleaf);
 
+    vcpu->exit->subject = number;
     adapt(vcpu, number, subleaf, &leaf);
     gpr[RAX] = leaf.eax;
     gpr[RBX] = leaf.ebx;

@@ -55,7 +55,7 @@ static bool uses_pdptes(uint64_t cr0, uint64_t cr4, uint64_t efer)
 static enum action pdptes_failed(struct vcpu *vcpu, enum status status)
 {
     if (status == STATUS_INVALID) {
-        return inject_gp();
+        return inject_gp(vcpu);
     }
     vcpu_report(vcpu);
     return vm_stop(vcpu, true, 0, "PDPTEs outside the guest's memory");
@@ -79,7 +79,7 @@ static enum action write_guest_cr0(struct vcpu *vcpu, uint64_t value)
     bool reloads_pdptes = (value ^ mode.cr0) & (CR0_PG | CR0_CD | CR0_NW);
 
     if (!guest_cr0_valid(&mode, value)) {
-        return inject_gp();
+        return inject_gp(vcpu);
     }
     if ((value & (CR0_PE | CR0_PG)) != (CR0_PE | CR0_PG) && !unrestricted(vcpu)) {
         vcpu_report(vcpu);
@@ -106,7 +106,7 @@ static enum action write_guest_cr3(struct vcpu *vcpu, uint64_t value)
     bool keep_tlb = mode.cr4 & CR4_PCIDE && value & CR3_NO_FLUSH;
 
     if (!guest_cr3_valid(&mode, value)) {
-        return inject_gp();
+        return inject_gp(vcpu);
     }
     if (uses_pdptes(mode.cr0, mode.cr4, mode.efer)) {
         enum status status = load_pdptes(vcpu, value, mode.physical_width);
@@ -126,7 +126,7 @@ static enum action write_guest_cr4(struct vcpu *vcpu, uint64_t value)
     struct guest_mode mode = guest_mode_read(vcpu);
 
     if (!guest_cr4_valid(&mode, value)) {
-        return inject_gp();
+        return inject_gp(vcpu);
     }
     if (uses_pdptes(mode.cr0, value, mode.efer) && (value ^ mode.cr4) & (CR4_PAE | CR4_PGE)) {
         enum status status = load_pdptes(vcpu, mode.cr3, mode.physical_width);

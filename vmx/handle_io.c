@@ -59,11 +59,11 @@ static bool find_piece(struct vcpu *vcpu, const struct guest_mode *mode, uint64_
     enum status status = guest_translate(vcpu->vm, mode, GVA(linear), write, &gpa, &error_code);
 
     if (status == STATUS_INVALID) {
-        *action = inject_gp();
+        *action = inject_gp(vcpu);
         return false;
     }
     if (status == STATUS_FAULT) {
-        *action = inject_pf(linear, error_code);
+        *action = inject_pf(vcpu, linear, error_code);
         return false;
     }
     if (status != STATUS_OK) {

@@ -59,6 +59,8 @@ enum action handle_rdmsr(struct vcpu *vcpu)
 {
     uint64_t value;
 
+    vcpu->exit->subject = (uint32_t)vcpu->frame.gpr[RCX];
+
     switch ((uint32_t)vcpu->frame.gpr[RCX]) {
     case MSR_IA32_EFER:
         value = vmread(VMCS_GUEST_EFER);
@@ -69,14 +71,14 @@ enum action handle_rdmsr(struct vcpu *vcpu)
     case MSR_IA32_MISC_ENABLE:
     case MSR_IA32_BIOS_SIGN_ID:
         if (rdmsr_safe((uint32_t)vcpu->frame.gpr[RCX], &value) != STATUS_OK) {
-            return inject_gp();
+            return inject_gp(vcpu);
         }
         break;
     case MSR_IA32_XSS: /* no supervisor state component is offered */
         value = 0;
         break;
     default:
-        return inject_gp();
+        return inject_gp(vcpu);
     }
     vcpu->frame.gpr[RAX] = (uint32_t)value;
     vcpu->frame.gpr[RDX] = value >> 32;
@@ -88,17 +90,17 @@ static enum action write_efer(struct vcpu *vcpu, uint64_t value)
     struct guest_mode mode = guest_mode_read(vcpu);
 
     if (!guest_efer_valid(&mode, value)) {
-        return inject_gp();
+        return inject_gp(vcpu);
     }
     vmwrite(VMCS_GUEST_EFER, (value & ~EFER_LMA) | (mode.efer & EFER_LMA)); /* LMA is read-only */
     guest_tlb_flush(vcpu);
     return ACTION_ADVANCE;
 }
 
-static enum action write_pat(uint64_t value)
+static enum action write_pat(struct vcpu *vcpu, uint64_t value)
 {
     if (!guest_pat_valid(value)) {
-        return inject_gp();
+        return inject_gp(vcpu);
     }
     vmwrite(VMCS_GUEST_PAT, value);
     return ACTION_ADVANCE;
@@ -108,7 +110,7 @@ static enum action write_pat(uint64_t value)
 static enum action write_tsc(struct vcpu *vcpu, uint64_t value)
 {
     if (!(vcpu->controls.bits[CONTROL_PRIMARY] & PRIMARY_TSC_OFFSET)) {
-        return inject_gp();
+        return inject_gp(vcpu);
     }
     vmwrite(VMCS_TSC_OFFSET, value - rdtsc());
     return ACTION_ADVANCE;
@@ -120,20 +122,22 @@ enum action handle_wrmsr(struct vcpu *vcpu)
     uint32_t msr = (uint32_t)vcpu->frame.gpr[RCX];
     uint64_t now;
 
+    vcpu->exit->subject = msr;
     switch (msr) {
     case MSR_IA32_EFER:
         return write_efer(vcpu, value);
     case MSR_IA32_PAT:
-        return write_pat(value);
+        return write_pat(vcpu, value);
     case MSR_IA32_TIME_STAMP_COUNTER:
         return write_tsc(vcpu, value);
     case MSR_IA32_BIOS_SIGN_ID: /* written with 0 before the microcode's revision is read */
         return ACTION_ADVANCE;
     case MSR_IA32_MISC_ENABLE: /* may be written back as it is */
-        return rdmsr_safe(msr, &now) == STATUS_OK && value == now ? ACTION_ADVANCE : inject_gp();
+        return rdmsr_safe(msr, &now) == STATUS_OK && value == now ? ACTION_ADVANCE
+                                                                  : inject_gp(vcpu);
     case MSR_IA32_XSS:
-        return value == 0 ? ACTION_ADVANCE : inject_gp();
+        return value == 0 ? ACTION_ADVANCE : inject_gp(vcpu);
     default:
-        return inject_gp();
+        return inject_gp(vcpu);
     }
 }

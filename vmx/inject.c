@@ -15,32 +15,33 @@ static void inject(uint32_t information, uint32_t error_code, uint32_t length)
 }
 
 /* A guest in real-address mode takes no error codes: the entry would be refused. */
-static uint32_t exception(enum vector vector, bool with_error_code)
+static uint32_t exception(struct vcpu *vcpu, enum vector vector, bool with_error_code)
 {
     uint64_t error_code =
         with_error_code && vmread(VMCS_GUEST_CR0) & CR0_PE ? INTERRUPTION_ERROR_CODE : 0;
 
     vmwrite(VMCS_GUEST_RFLAGS, vmread(VMCS_GUEST_RFLAGS) | RFLAGS_RF); /* as a fault pushes it */
+    vcpu->exit->injected = (uint8_t)vector;
     return (uint32_t)(INTERRUPTION_VALID | error_code | vector |
                       FIELD_PUT(INTERRUPTION_TYPE, INTERRUPTION_HARDWARE_EXCEPTION));
 }
 
-enum action inject_ud(void)
+enum action inject_ud(struct vcpu *vcpu)
 {
-    inject(exception(VECTOR_UD, false), 0, 0);
+    inject(exception(vcpu, VECTOR_UD, false), 0, 0);
     return ACTION_RESUME;
 }
 
-enum action inject_gp(void)
+enum action inject_gp(struct vcpu *vcpu)
 {
-    inject(exception(VECTOR_GP, true), 0, 0);
+    inject(exception(vcpu, VECTOR_GP, true), 0, 0);
     return ACTION_RESUME;
 }
 
-enum action inject_pf(uint64_t linear, uint32_t error_code)
+enum action inject_pf(struct vcpu *vcpu, uint64_t linear, uint32_t error_code)
 {
     write_cr2(linear); /* VM entry leaves CR2 alone: it is the guest's while its VM exists */
-    inject(exception(VECTOR_PF, true), error_code, 0);
+    inject(exception(vcpu, VECTOR_PF, true), error_code, 0);
     return ACTION_RESUME;
 }
 

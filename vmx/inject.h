@@ -8,11 +8,11 @@
 
 /*
  * Makes the next VM entry deliver hardware exception `vector`, as a fault of the instruction at the
- * guest's RIP, and answers ACTION_RESUME for handlers to pass on.
+ * guest's RIP, notes it in the exit's record, and answers ACTION_RESUME for handlers to pass on.
  */
-enum action inject_ud(void);
-enum action inject_gp(void); /* error code 0 */
-enum action inject_pf(uint64_t linear, uint32_t error_code);
+enum action inject_ud(struct vcpu *vcpu);
+enum action inject_gp(struct vcpu *vcpu); /* error code 0 */
+enum action inject_pf(struct vcpu *vcpu, uint64_t linear, uint32_t error_code);
 
 /* Delivers again the event whose delivery `vcpu`'s newest exit interrupted. */
 void reinject_vectored_event(const struct vcpu *vcpu);

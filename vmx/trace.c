@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "vmx/trace.h"
 
+#include "kernel/fault.h"
 #include "kernel/format.h"
 #include "kernel/log.h"
 #include "kernel/percpu.h"
@@ -43,14 +44,16 @@ static void optional_text(const struct vmx_exit *exit, char *text, size_t size)
 
 void trace_log(const struct vcpu *vcpu, const struct vmx_exit *exit)
 {
+    bool injected = exit->injected != NOTHING_INJECTED;
     char optional[128];
     char words[96];
 
     optional_text(exit, optional, sizeof(optional));
     exit_text(exit, words, sizeof(words));
-    log_line("exit", "n=%lu vm=%u vcpu=%u reason=%s code=%u rip=0x%lx%s action=%s%s%s%s", exit->n,
-             vcpu->vm->id, vcpu->id, exit_reason_name(exit->reason), exit->reason, exit->rip,
-             optional, action_text(exit), words[0] != '\0' ? " what=\"" : "", words,
+    log_line("exit", "n=%lu vm=%u vcpu=%u reason=%s code=%u rip=0x%lx%s action=%s%s%s%s%s%s",
+             exit->n, vcpu->vm->id, vcpu->id, exit_reason_name(exit->reason), exit->reason,
+             exit->rip, optional, action_text(exit), injected ? " inject=" : "",
+             injected ? vector_name(exit->injected) : "", words[0] != '\0' ? " what=\"" : "", words,
              words[0] != '\0' ? "\"" : "");
 }
 

@@ -134,7 +134,8 @@ def assemble_bare(source: str) -> bytes:
         text, image = Path(folder, "guest.asm"), Path(folder, "guest.bin")
         text.write_text(source, encoding="ascii")
         done = subprocess.run(
-            ["nasm", "-f", "bin", "-w+all", "-Werror", "-o", image, text],
+            ["nasm", "-f", "bin", "-w+all", "-w-unknown-warning", "-w-reloc",
+             "-Werror", "-o", image, text],
             capture_output=True,
             text=True,
             check=False,

@@ -161,12 +161,29 @@ static void ept_violations_are_told(void **state)
 static void reasons_that_say_it_all_have_no_words(void **state)
 {
     (void)state;
-    static const uint32_t plain[] = {EXIT_CPUID, EXIT_HLT,     EXIT_TRIPLE_FAULT,
-                                     35,         EXIT_REASONS, 0xFFFF};
+    static const uint32_t plain[] = {EXIT_VMCALL, EXIT_HLT,     EXIT_TRIPLE_FAULT,
+                                     35,          EXIT_REASONS, 0xFFFF};
 
     for (size_t i = 0; i < ARRAY_SIZE(plain); i++) {
         check_qualification(plain[i], UINT64_MAX, "");
     }
+}
+
+/* What the handler told of the instruction. */
+static void msrs_and_leaves_are_named(void **state)
+{
+    (void)state;
+    char text[64];
+    struct vmx_exit exit = {.reason = EXIT_RDMSR, .subject = 0xC0000080};
+
+    exit_text(&exit, text, sizeof(text));
+    assert_string_equal(text, "MSR 0xc0000080");
+    exit.reason = EXIT_WRMSR;
+    exit_text(&exit, text, sizeof(text));
+    assert_string_equal(text, "MSR 0xc0000080");
+    exit = (struct vmx_exit){.reason = EXIT_CPUID, .subject = 7};
+    exit_text(&exit, text, sizeof(text));
+    assert_string_equal(text, "leaf 0x7");
 }
 
 /* Whatever a processor reports, the words end within the buffer. */
@@ -267,6 +284,7 @@ int main(void)
         cmocka_unit_test(events_are_told),
         cmocka_unit_test(ept_violations_are_told),
         cmocka_unit_test(reasons_that_say_it_all_have_no_words),
+        cmocka_unit_test(msrs_and_leaves_are_named),
         cmocka_unit_test(no_qualification_breaks_the_text),
         cmocka_unit_test(a_length_is_shown_where_an_instruction_exited),
         cmocka_unit_test(only_software_exceptions_have_a_length),

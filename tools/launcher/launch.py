@@ -197,6 +197,7 @@ def run(
     text = Text([watch.feed, *sinks], from_first_record=plan.iso is None)
     frames = Frames(secrets.token_hex(16), lambda _, data: text.feed(data))
     unattended = terminal is None and not plan.gdb and plan.iso is None
+    (RUNS / f"{plan.machine}.log").unlink(missing_ok=True)  # an earlier run's
     with work_folder() as work:
         line = Line()
         try:

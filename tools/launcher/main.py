@@ -127,3 +127,6 @@ def main(words: list[str]) -> int:
         # Whoever read the serial text has gone; Python must not try to flush to it again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 128 + signal.SIGPIPE
+    except OSError as error:  # a full disk is no failing verdict
+        _say(f"cannot go on: {error.strerror or error}")
+        return USAGE
