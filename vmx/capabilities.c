@@ -28,6 +28,15 @@ static void read_ranges(struct vmx_capabilities *capabilities)
     if (range[CONTROL_PRIMARY].may_be_1 & PRIMARY_SECONDARY) {
         range[CONTROL_SECONDARY] = RANGE(IA32_VMX_PROCBASED_CTLS2);
     }
+    if (range[CONTROL_PRIMARY].may_be_1 & PRIMARY_TERTIARY) {
+        capabilities->tertiary = rdmsr(MSR_IA32_VMX_PROCBASED_CTLS3);
+    }
+    if (range[CONTROL_EXIT].may_be_1 & EXIT_SECONDARY) {
+        capabilities->exit2 = rdmsr(MSR_IA32_VMX_EXIT_CTLS2);
+    }
+    range[CONTROL_TERTIARY] =
+        control_range_decode_64(capabilities->tertiary, "IA32_VMX_PROCBASED_CTLS3");
+    range[CONTROL_EXIT2] = control_range_decode_64(capabilities->exit2, "IA32_VMX_EXIT_CTLS2");
 }
 
 void vmx_capabilities_read(struct vmx_capabilities *capabilities)
@@ -39,11 +48,16 @@ void vmx_capabilities_read(struct vmx_capabilities *capabilities)
         .cr0_fixed1 = rdmsr(MSR_IA32_VMX_CR0_FIXED1),
         .cr4_fixed0 = rdmsr(MSR_IA32_VMX_CR4_FIXED0),
         .cr4_fixed1 = rdmsr(MSR_IA32_VMX_CR4_FIXED1),
+        .vmcs_enum = rdmsr(MSR_IA32_VMX_VMCS_ENUM),
         .physical_width = cpuid(0x80000008, 0).eax & 0xFF,
+        .linear_width = cpuid(0x80000008, 0).eax >> 8 & 0xFF,
     };
     read_ranges(capabilities);
     if (capabilities->range[CONTROL_SECONDARY].may_be_1 & (SECONDARY_EPT | SECONDARY_VPID)) {
         capabilities->ept_vpid = rdmsr(MSR_IA32_VMX_EPT_VPID_CAP);
+    }
+    if (capabilities->range[CONTROL_SECONDARY].may_be_1 & SECONDARY_VMFUNC) {
+        capabilities->vmfunc = rdmsr(MSR_IA32_VMX_VMFUNC);
     }
 }
 

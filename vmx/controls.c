@@ -19,6 +19,11 @@ struct control_range control_range_decode(uint64_t value, const char *msr)
     return (struct control_range){(uint32_t)value, (uint32_t)(value >> 32), msr};
 }
 
+struct control_range control_range_decode_64(uint64_t value, const char *msr)
+{
+    return (struct control_range){0, (uint32_t)value, msr};
+}
+
 uint32_t control_round(struct control_range range, uint32_t wanted)
 {
     return (wanted | range.must_be_1) & range.may_be_1;

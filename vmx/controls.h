@@ -9,13 +9,14 @@
 #include "kernel/status.h"
 #include "kernel/types.h"
 
-/* The groups, in the order in which they are reported. */
 enum control_group {
     CONTROL_PIN,
     CONTROL_PRIMARY,
     CONTROL_SECONDARY,
     CONTROL_EXIT,
     CONTROL_ENTRY,
+    CONTROL_TERTIARY, /* these two have 64 bits, of which the SDM defines low ones only; their */
+    CONTROL_EXIT2,    /* capability MSRs tell only what may be 1 */
     CONTROL_GROUPS,
 };
 
@@ -41,6 +42,9 @@ struct controls {
 
 /* A capability MSR's value taken apart. A processor without the MSR: value 0, all must be 0. */
 struct control_range control_range_decode(uint64_t value, const char *msr);
+
+/* The same of the MSRs whose 64 bits are controls that may be 1: the low 32. */
+struct control_range control_range_decode_64(uint64_t value, const char *msr);
 
 /* The value nearest to `wanted` that the processor accepts. */
 uint32_t control_round(struct control_range range, uint32_t wanted);

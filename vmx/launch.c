@@ -82,7 +82,8 @@ static void adapt_fixed_bits(struct vcpu *vcpu)
  * must be 1. */
 static void log_control_names(const struct vcpu *vcpu, enum control_group group)
 {
-    static const char *const groups[] = {"pin", "primary", "secondary", "exit", "entry"};
+    static const char *const groups[CONTROL_GROUPS] = {"pin",   "primary",  "secondary", "exit",
+                                                       "entry", "tertiary", "exit2"};
     uint32_t bits = vcpu->controls.bits[group];
     char names[160] = "";
     size_t at = 0;
@@ -100,7 +101,9 @@ static void log_control_names(const struct vcpu *vcpu, enum control_group group)
 static void log_controls(const struct vcpu *vcpu)
 {
     for (unsigned group = 0; group < CONTROL_GROUPS; group++) {
-        log_control_names(vcpu, (enum control_group)group);
+        if (group <= CONTROL_ENTRY || vcpu->controls.bits[group] != 0) {
+            log_control_names(vcpu, (enum control_group)group);
+        }
     }
     if (vcpu->limit != UINT64_MAX && !(vcpu->controls.bits[CONTROL_PIN] & PIN_PREEMPTION_TIMER)) {
         log_line("vmx", "the limit counts only the exits that the guest itself makes: there is no "

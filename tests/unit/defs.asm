@@ -17,6 +17,8 @@ CONTROL_PRIMARY         equ 1
 CONTROL_SECONDARY       equ 2
 CONTROL_EXIT            equ 3
 CONTROL_ENTRY           equ 4
+CONTROL_TERTIARY        equ 5
+CONTROL_EXIT2           equ 6
 
 %define NOTE(text)
 

@@ -141,7 +141,7 @@ static void default1_bits_without_a_meaning_have_no_name(void **state)
     (void)state;
     assert_null(control_name(CONTROL_PIN, 1));
     assert_null(control_name(CONTROL_PRIMARY, 1));
-    assert_null(control_name(CONTROL_SECONDARY, 21));
+    assert_null(control_name(CONTROL_SECONDARY, 29));
     assert_null(control_title(CONTROL_EXIT, 0));
     assert_null(control_title(CONTROL_ENTRY, 31));
     assert_null(control_name(CONTROL_PIN, 32));
@@ -151,8 +151,8 @@ static void default1_bits_without_a_meaning_have_no_name(void **state)
 static void names_are_unique_and_begin_with_their_group(void **state)
 {
     (void)state;
-    static const char *const prefixes[CONTROL_GROUPS] = {"pin.", "primary.", "secondary.", "exit.",
-                                                         "entry."};
+    static const char *const prefixes[CONTROL_GROUPS] = {
+        "pin.", "primary.", "secondary.", "exit.", "entry.", "tertiary.", "exit2."};
     const char *names[CONTROL_GROUPS * 32];
     size_t count = 0;
 
