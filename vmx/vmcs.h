@@ -104,6 +104,22 @@ static inline uint64_t vmread(struct vmcs_field field)
     return value;
 }
 
+/* The same of a field that may not exist; false, `value` unchanged: it does not. */
+NODISCARD static inline bool vmread_try(struct vmcs_field field, uint64_t *value)
+{
+    uint64_t read;
+    bool failed;
+
+    vmx_count();
+    __asm__ volatile("vmread %2, %0"
+                     : "=r"(read), "=@ccbe"(failed)
+                     : "r"((uint64_t)field.encoding));
+    if (!failed) {
+        *value = read;
+    }
+    return !failed;
+}
+
 /* Writes a field of the current VMCS. */
 static inline void vmwrite(struct vmcs_field field, uint64_t value)
 {

@@ -16,15 +16,16 @@ struct vmcs_field vmcs_field_at(unsigned index)
     return (struct vmcs_field){encodings[index]};
 }
 
-static char lower(char c)
+/* A capital letter differs from its small one in bit 5 alone. */
+static bool same_letter(char letter, char c)
 {
-    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+    return c == letter || (letter >= 'a' && letter <= 'z' && (c | 0x20) == letter);
 }
 
 static bool same_name(const char *name, const char *text, size_t length)
 {
     for (size_t i = 0; i < length; i++) {
-        if (name[i] == '\0' || name[i] != lower(text[i])) {
+        if (name[i] == '\0' || !same_letter(name[i], text[i])) {
             return false;
         }
     }

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the symbols of mutations stand for on this processor. Pure. */
+#include "vmx/audit_symbols.h"
+#include "vmx/audit_rule.h"
+
+/* The lowest bit of `allowed` that is 0; 0: all are 1. */
+static uint64_t lowest_refused(uint64_t allowed)
+{
+    return ~allowed & (allowed + 1);
+}
+
+/* What an address may have beyond its width, up to bit 51, where there is such a bit. */
+static uint64_t width_bit(const struct audit *audit)
+{
+    return audit->can->physical_width < 64 ? BIT(audit->can->physical_width) : 0;
+}
+
+/* Symbols that are 1 where something holds, and 0 where not. */
+static uint64_t condition(const struct audit *audit, enum audit_symbol symbol)
+{
+    const struct vmx_capabilities *can = audit->can;
+
+    switch (symbol) {
+    case SYMBOL_NO_AD:
+        return !(can->ept_vpid & EPT_CAP_AD);
+    case SYMBOL_AD:
+        return (can->ept_vpid & EPT_CAP_AD) != 0;
+    case SYMBOL_NO_EPT_SHADOW_STACK:
+        return !(can->ept_vpid & EPT_CAP_SHADOW_STACK);
+    case SYMBOL_NO_EPT_UC:
+        return !(can->ept_vpid & EPT_CAP_MEMORY_UC);
+    case SYMBOL_EPT_UC:
+        return (can->ept_vpid & EPT_CAP_MEMORY_UC) != 0;
+    case SYMBOL_NO_LENGTH_0:
+        return !(can->misc & VMX_MISC_LENGTH_0);
+    case SYMBOL_LENGTH_0:
+        return (can->misc & VMX_MISC_LENGTH_0) != 0;
+    case SYMBOL_ERROR_CODE_STRICT:
+        return !(can->basic & VMX_BASIC_ERROR_CODE);
+    case SYMBOL_ERROR_CODE_FREE:
+        return (can->basic & VMX_BASIC_ERROR_CODE) != 0;
+    case SYMBOL_HLT:
+        return (can->misc & VMX_MISC_HLT) != 0;
+    case SYMBOL_SHUTDOWN:
+        return (can->misc & VMX_MISC_SHUTDOWN) != 0;
+    case SYMBOL_WAIT_FOR_SIPI:
+        return (can->misc & VMX_MISC_WAIT_FOR_SIPI) != 0;
+    case SYMBOL_NO_RTM:
+        return !audit->facts->rtm;
+    case SYMBOL_RTM:
+        return audit->facts->rtm;
+    case SYMBOL_NO_SGX:
+        return !audit->facts->sgx;
+    case SYMBOL_SGX:
+        return audit->facts->sgx;
+    case SYMBOL_TRACING:
+        return audit->facts->tracing;
+    case SYMBOL_EPTP_SWITCHING:
+        return can->vmfunc & 1;
+    case SYMBOL_CR4_CET:
+        return (can->cr4_fixed1 & CR4_CET) != 0;
+    case SYMBOL_CR4_PCIDE:
+        return (can->cr4_fixed1 & CR4_PCIDE) != 0;
+    case SYMBOL_NO_MTF:
+        return !control_offered(can, CONTROL_PRIMARY, PRIMARY_MONITOR_TRAP);
+    case SYMBOL_MTF:
+        return control_offered(can, CONTROL_PRIMARY, PRIMARY_MONITOR_TRAP);
+    default:
+        return 0;
+    }
+}
+
+uint64_t audit_symbol(const struct audit *audit, const struct audit_sandbox *sandbox,
+                      enum audit_symbol symbol)
+{
+    const struct vmx_capabilities *can = audit->can;
+    const struct audit_facts *facts = audit->facts;
+
+    switch (symbol) {
+    case SYMBOL_WIDTH:
+        return width_bit(audit);
+    case SYMBOL_TOP:
+        return width_bit(audit) >> 1;
+    case SYMBOL_NOT_CANONICAL:
+        return BIT(can->linear_width - 1);
+    case SYMBOL_NOT_CANONICAL_48:
+        return BIT(47);
+    case SYMBOL_CANONICAL:
+        return BIT(can->linear_width - 1) - 1;
+    case SYMBOL_CANONICAL_UPPER:
+        return ~UINT64_C(0) << (can->linear_width - 1);
+    case SYMBOL_BEYOND_LINEAR:
+        return BIT(can->linear_width);
+    case SYMBOL_SANDBOX:
+        return sandbox->hpa.value;
+    case SYMBOL_VMCS:
+        return audit->vmcs.value;
+    case SYMBOL_REVISION:
+        return FIELD_GET(VMX_BASIC_REVISION, can->basic);
+    case SYMBOL_SHADOW_REVISION:
+        return FIELD_GET(VMX_BASIC_REVISION, can->basic) | BIT(31);
+    case SYMBOL_CR0_REFUSED:
+        return lowest_refused(can->cr0_fixed1 | CR0_NW | CR0_CD);
+    case SYMBOL_CR4_REFUSED:
+        return lowest_refused(can->cr4_fixed1);
+    case SYMBOL_EFER_REFUSED:
+        return lowest_refused(facts->efer_allowed);
+    case SYMBOL_DEBUGCTL_REFUSED:
+        return lowest_refused(facts->debugctl_allowed);
+    case SYMBOL_PERF_REFUSED:
+        return lowest_refused(facts->perf_global_allowed);
+    case SYMBOL_PERF_ALLOWED:
+        return facts->perf_global_allowed;
+    case SYMBOL_CR3_TARGETS:
+        return FIELD_GET(VMX_MISC_CR3_TARGETS, can->misc);
+    case SYMBOL_VMFUNC_REFUSED:
+        return lowest_refused(can->vmfunc);
+    default:
+        return condition(audit, symbol);
+    }
+}
