@@ -116,7 +116,7 @@ static bool keeps_hlat_prefix(const struct audit *audit, const struct audit_rule
                     __VA_ARGS__),                                                                  \
              FIELDS_1(symbol), WHEN(group, control))
 
-#define AT_SANDBOX(symbol) SANDBOX(symbol, SANDBOX_ANY)
+#define AT_SANDBOX(symbol) IN_SANDBOX(symbol, SANDBOX_ANY)
 /* One control that needs EPT: switched on with EPT off. Without EPT, unrestricted guest is off. */
 #define NO_EPT    OFF(SECONDARY, SECONDARY_EPT | SECONDARY_UNRESTRICTED)
 #define NEEDS_EPT FIELDS_1(SECONDARY_CONTROLS), MASK(SECONDARY, SECONDARY_EPT)

@@ -77,11 +77,11 @@ static bool keeps_tracing(const struct audit *audit, const struct audit_rule *ru
 /* IA32_SYSENTER_CS = 0, which the host does not use, is loaded; nothing is stored by a failed
  * entry.
  */
-#define STORE SANDBOX(EXIT_MSR_STORE_ADDRESS, SANDBOX_ANY), SET(EXIT_MSR_STORE_COUNT, 1)
+#define STORE IN_SANDBOX(EXIT_MSR_STORE_ADDRESS, SANDBOX_ANY), SET(EXIT_MSR_STORE_COUNT, 1)
 #define LOAD                                                                                       \
-    SANDBOX(EXIT_MSR_LOAD_ADDRESS, SANDBOX_ANY), POKE(SANDBOX_ANY, MSR_IA32_SYSENTER_CS),          \
+    IN_SANDBOX(EXIT_MSR_LOAD_ADDRESS, SANDBOX_ANY), POKE(SANDBOX_ANY, MSR_IA32_SYSENTER_CS),       \
         SET(EXIT_MSR_LOAD_COUNT, 1)
-#define ENTRY_LOAD SANDBOX(ENTRY_MSR_LOAD_ADDRESS, SANDBOX_MSRS), SET(ENTRY_MSR_LOAD_COUNT, 1)
+#define ENTRY_LOAD IN_SANDBOX(ENTRY_MSR_LOAD_ADDRESS, SANDBOX_MSRS), SET(ENTRY_MSR_LOAD_COUNT, 1)
 
 static const struct audit_rule exit_rules[] = {
     {"control.exit.must_be_1", "bits that must be 1 in the VM-exit controls must be 1",

@@ -2,9 +2,9 @@
 /* Rules of the guest's non-register state: the VMCS link pointer. Pure. */
 #include "vmx/audit_rule.h"
 
-#define NO_LINK     UINT64_MAX
-#define REVISION    BITS(30, 0)
-#define SHADOW_VMCS BIT(31)
+#define NO_LINK       UINT64_MAX
+#define WORD_REVISION BITS(30, 0)
+#define SHADOW_VMCS   BIT(31)
 
 static bool linked(const struct audit *audit)
 {
@@ -47,7 +47,8 @@ static bool keeps_link_revision(const struct audit *audit, const struct audit_ru
 
     (void)rule;
     return !read_link(audit, &word) ||
-           answer_equal(answer, word & REVISION, FIELD_GET(VMX_BASIC_REVISION, audit->can->basic));
+           answer_equal(answer, word & WORD_REVISION,
+                        FIELD_GET(VMX_BASIC_REVISION, audit->can->basic));
 }
 
 static bool keeps_link_shadow(const struct audit *audit, const struct audit_rule *rule,
@@ -67,11 +68,11 @@ static bool keeps_link_other(const struct audit *audit, const struct audit_rule 
     return answer_number(answer, V(VMCS_LINK_POINTER) == audit->vmcs.value, 0);
 }
 
-#define LINK       SANDBOX(VMCS_LINK_POINTER, SANDBOX_VMCS), POKE_SYM(SANDBOX_VMCS, REVISION)
+#define LINK       IN_SANDBOX(VMCS_LINK_POINTER, SANDBOX_VMCS), POKE_SYM(SANDBOX_VMCS, REVISION)
 #define NO_SHADOWS OFF(SECONDARY, SECONDARY_VMCS_SHADOW)
 #define SHADOWS                                                                                    \
-    ON(SECONDARY, SECONDARY_VMCS_SHADOW), SANDBOX(VMREAD_BITMAP, SANDBOX_ANY),                     \
-        SANDBOX(VMWRITE_BITMAP, SANDBOX_ANY)
+    ON(SECONDARY, SECONDARY_VMCS_SHADOW), IN_SANDBOX(VMREAD_BITMAP, SANDBOX_ANY),                  \
+        IN_SANDBOX(VMWRITE_BITMAP, SANDBOX_ANY)
 
 static const struct audit_rule rules[] = {
     {"guest.link.aligned", "the VMCS link pointer must be aligned to 4 KiB", keeps_link_aligned,

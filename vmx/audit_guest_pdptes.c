@@ -62,7 +62,7 @@ static bool keeps_pdptes_in_memory(const struct audit *audit, const struct audit
                 KEEPS, SET(GUEST_PDPTE##n, 3)),                                                    \
          FIELDS_3(GUEST_PDPTE##n, GUEST_CR4, ENTRY_CONTROLS), WHEN(SECONDARY, SECONDARY_EPT))
 #define NO_EPT AS(PAE), OFF(SECONDARY, SECONDARY_EPT | SECONDARY_UNRESTRICTED)
-#define TABLE  SANDBOX(GUEST_CR3, SANDBOX_PDPT)
+#define TABLE  IN_SANDBOX(GUEST_CR3, SANDBOX_PDPT)
 
 static const struct audit_rule rules[] = {
     PDPTE(0),

@@ -65,7 +65,7 @@
 #define NEED(s)           STEP(STEP_NEED, 0, SYMBOL_##s, 0)
 #define POKE(at, v)       STEP(STEP_POKE, 0, (at), (uint32_t)(v))
 #define POKE_SYM(at, s)   STEP(STEP_POKE_SYMBOL, 0, SYMBOL_##s, (at))
-#define SANDBOX(f, at)    SYM_PLUS(f, SANDBOX, at)
+#define IN_SANDBOX(f, at) SYM_PLUS(f, SANDBOX, at)
 
 /* Answers. Each gives whether the rule is kept. */
 static inline bool answer_zero(struct audit_answer *answer, uint64_t bits)
