@@ -96,6 +96,8 @@ static void run_vm(unsigned id, const struct guest *guest, const struct boot_mod
     struct vm vm;
     struct run_request request = {
         .provoke = id == 0 ? boot->options.provoke : "",
+        .audit = boot->options.audit,
+        .breaks = id == 0 ? boot->options.breaks : "",
         .trace = boot->options.trace,
         .limit = id == 0 ? boot->options.limit : 0, /* limit= is the asked guest's */
     };

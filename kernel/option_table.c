@@ -39,14 +39,53 @@ static enum option_verdict parse_cpu(const char *value, struct options *options)
 
 static enum option_verdict parse_mode(const char *value, struct options *options)
 {
-    static const char *const modes[] = {"run", "selftest", "bench", "caps", "monitor"};
+    static const char *const modes[] = {[MODE_RUN] = "run",
+                                        [MODE_SELFTEST] = "selftest",
+                                        [MODE_BENCH] = "bench",
+                                        [MODE_CAPS] = "caps",
+                                        [MODE_MONITOR] = "monitor"};
     unsigned mode;
 
     if (!option_choice(value, modes, ARRAY_SIZE(modes), &mode)) {
         return OPTION_BAD;
     }
-    options->unbuilt_mode = mode == 0 ? NULL : modes[mode];
-    return mode == 0 ? OPTION_TAKEN : OPTION_UNBUILT;
+    options->unbuilt_mode = mode == MODE_RUN || mode == MODE_SELFTEST ? NULL : modes[mode];
+    options->mode = (enum run_mode)mode;
+    return options->unbuilt_mode == NULL ? OPTION_TAKEN : OPTION_UNBUILT;
+}
+
+static enum option_verdict parse_audit(const char *value, struct options *options)
+{
+    static const char *const modes[] = {
+        [AUDIT_ON] = "on", [AUDIT_STRICT] = "strict", [AUDIT_OFF] = "off"};
+    unsigned mode;
+
+    if (!option_choice(value, modes, ARRAY_SIZE(modes), &mode)) {
+        return OPTION_BAD;
+    }
+    options->audit = (enum audit_mode)mode;
+    return OPTION_TAKEN;
+}
+
+/* Whether there are fields of these names, the rooms above know. */
+static enum option_verdict parse_break(const char *value, struct options *options)
+{
+    return option_text(value, ":,", options->breaks, sizeof(options->breaks));
+}
+
+static enum option_verdict parse_select(const char *value, struct options *options)
+{
+    return option_text(value, "*?", options->select, sizeof(options->select));
+}
+
+static enum option_verdict parse_seed(const char *value, struct options *options)
+{
+    return option_number(value, &options->seed) ? OPTION_TAKEN : OPTION_BAD;
+}
+
+static enum option_verdict parse_count(const char *value, struct options *options)
+{
+    return option_number(value, &options->count) ? OPTION_TAKEN : OPTION_BAD;
 }
 
 static enum option_verdict parse_trace(const char *value, struct options *options)
@@ -136,9 +175,9 @@ static enum option_verdict parse_console(const char *value, struct options *opti
 
 static enum option_verdict parse_provoke(const char *value, struct options *options)
 {
-    static const char *const faults[] = {"divide", "ud",    "gp",          "page",
-                                         "text",   "data",  "stack-guard", "free-twice",
-                                         "exit",   "entry", "unhandled"};
+    static const char *const faults[] = {"divide", "ud",       "gp",          "page",
+                                         "text",   "data",     "stack-guard", "free-twice",
+                                         "exit",   "unhandled"};
     unsigned fault;
 
     if (!option_choice(value, faults, ARRAY_SIZE(faults), &fault)) {
@@ -173,24 +212,24 @@ const struct option_row option_rows[] = {
     {"guest", parse_guest, "a name of at most 15 of 0-9 A-Z a-z . _ -"},
     {"memory", parse_memory, "bytes, or with K, M or G, a multiple of 4K and not 0"},
     {"cpu", parse_cpu, "0"},
-    {"mode", parse_mode, "run"},
+    {"mode", parse_mode, "run, selftest"},
     {"trace", parse_trace, "live, ring, off"},
     {"limit", parse_limit, "a number of exits, 0 for none"},
     {"on-end", parse_on_end, "poweroff, reboot, halt"},
     {"console", parse_console,
      "com1 to com4 or 0x100 to 0xfff8, then a comma and a divisor of 115200; at most 4"},
+    {"audit", parse_audit, "on, strict, off"},
+    {"break", parse_break, "FIELD or FIELD:VALUE, several by comma, at most 159 characters"},
+    {"select", parse_select, "a glob over selftests' names, of 0-9 A-Z a-z . _ - * ?, at most 47"},
+    {"seed", parse_seed, "a number"},
+    {"count", parse_count, "a number of random mutations"},
     {"provoke", parse_provoke,
-     "divide, ud, gp, page, text, data, stack-guard, free-twice, exit, entry, unhandled"},
+     "divide, ud, gp, page, text, data, stack-guard, free-twice, exit, unhandled"},
     {"machine", parse_machine, "a name of at most 47 of 0-9 A-Z a-z . _ -"},
     {"token", parse_token, "a name of at most 39 of 0-9 A-Z a-z . _ -"},
     {"exit-port", parse_exit_port, "0x1 to 0xffff"},
-    {"select", NULL, NULL},
     {"walk", NULL, NULL},
-    {"audit", NULL, NULL},
-    {"break", NULL, NULL},
-    {"seed", NULL, NULL},
     {"vms", NULL, NULL},
-    {"count", NULL, NULL},
 };
 
 const unsigned option_row_count = ARRAY_SIZE(option_rows);
@@ -198,6 +237,8 @@ const unsigned option_row_count = ARRAY_SIZE(option_rows);
 _Static_assert(ARRAY_SIZE(option_rows) <= 64, "one bit of options_parse()'s `seen` for each row");
 _Static_assert(sizeof((struct options){0}.guest) == 16 &&
                    sizeof((struct options){0}.machine) == 48 &&
+                   sizeof((struct options){0}.breaks) == 160 &&
+                   sizeof((struct options){0}.select) == 48 &&
                    sizeof((struct options){0}.token) == 40,
                "the lengths in the table's English");
 

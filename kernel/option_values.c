@@ -109,18 +109,31 @@ static bool is_name_character(char c)
            c == '_' || c == '-';
 }
 
-enum option_verdict option_name(const char *text, char *name, size_t size)
+static bool is_among(char c, const char *characters)
+{
+    while (*characters != '\0' && *characters != c) {
+        characters++;
+    }
+    return *characters != '\0';
+}
+
+enum option_verdict option_text(const char *text, const char *more, char *value, size_t size)
 {
     size_t length = 0;
 
     for (; text[length] != '\0'; length++) {
-        if (!is_name_character(text[length])) {
+        if (!is_name_character(text[length]) && !is_among(text[length], more)) {
             return OPTION_BAD;
         }
     }
     if (length >= size) {
         return OPTION_TOO_LONG;
     }
-    memcpy(name, text, length + 1);
+    memcpy(value, text, length + 1);
     return OPTION_TAKEN;
+}
+
+enum option_verdict option_name(const char *text, char *name, size_t size)
+{
+    return option_text(text, "", name, size);
 }

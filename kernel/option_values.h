@@ -35,4 +35,7 @@ bool option_choice(const char *text, const char *const *choices, unsigned count,
  */
 enum option_verdict option_name(const char *text, char *name, size_t size);
 
+/* The same with the characters of `more` allowed too. */
+enum option_verdict option_text(const char *text, const char *more, char *value, size_t size);
+
 #endif

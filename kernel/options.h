@@ -10,6 +10,8 @@
 
 #define OPTIONS_MAX_CONSOLES 4
 
+enum run_mode { MODE_RUN, MODE_SELFTEST, MODE_BENCH, MODE_CAPS, MODE_MONITOR };
+enum audit_mode { AUDIT_ON, AUDIT_STRICT, AUDIT_OFF };
 enum trace_mode { TRACE_LIVE, TRACE_RING, TRACE_OFF };
 enum end_action { END_POWEROFF, END_REBOOT, END_HALT };
 
@@ -25,8 +27,13 @@ struct options {
     uint64_t limit; /* exits; 0: none */
     enum end_action on_end;
     struct console_option consoles[OPTIONS_MAX_CONSOLES];
-    unsigned console_count;   /* at least 1 */
-    const char *unbuilt_mode; /* "selftest" and so on: asked for, not in this version; else NULL */
+    unsigned console_count; /* at least 1 */
+    enum run_mode mode;
+    const char *unbuilt_mode; /* "bench" and so on: asked for, not in this version; else NULL */
+    enum audit_mode audit;    /* the auditor before each launch */
+    char breaks[160];         /* break=: FIELD[:VALUE], several by comma; or empty */
+    char select[48];          /* a glob over the names of selftests; empty: all */
+    uint64_t seed, count;     /* of random tests; 0: the test's own */
     char provoke[16]; /* provoke=: the host exception to provoke, to see a panic; or empty */
     /* Told by the launcher, empty or 0 otherwise. */
     char machine[48];   /* such as bochs-3.0 */

@@ -6,6 +6,7 @@
 #include "kernel/log.h"
 #include "kernel/memory.h"
 #include "kernel/string.h"
+#include "vmx/entry_audit.h"
 #include "vmx/report.h"
 #include "vmx/trace.h"
 
@@ -92,6 +93,9 @@ bool attention_serve(struct vcpu *vcpu)
     vcpu->attention = attention & ATTENTION_TRACE;
     if (attention & ATTENTION_TRACE) {
         trace_drain(vcpu);
+    }
+    if (attention & ATTENTION_AUDIT) {
+        audit_after_entry(vcpu);
     }
     if (attention & ATTENTION_REPORT) {
         report_log(vcpu);

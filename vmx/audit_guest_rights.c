@@ -69,6 +69,12 @@ static bool keeps_type(const struct audit *audit, const struct audit_rule *rule,
            answer_among(answer, rights(audit, rule) & AR_TYPE, types_of(audit, rule->fields[0]));
 }
 
+static bool keeps_tr_type_32(const struct audit *audit, const struct audit_rule *rule,
+                             struct audit_answer *answer)
+{
+    return audit->ia32e_guest || keeps_type(audit, rule, answer);
+}
+
 static bool is_system(uint8_t field)
 {
     return field == INDEX_GUEST_TR_AR || field == INDEX_GUEST_LDTR_AR;
@@ -292,9 +298,12 @@ static const struct audit_rule rules[] = {
     DATA(FS, "fs", AS(FS), ),
     DATA(GS, "gs", AS(FS), ),
 
-    {"guest.tr.type", "TR must be a busy 64-bit TSS in IA-32e mode, else a busy TSS", keeps_type,
-     PROOFS(BREAKS, TYPE(TR, 3), BREAKS, TYPE(TR, 9), BREAKS, AS(PROTECTED), TYPE(TR, 1), KEEPS,
-            TYPE(TR, 11), KEEPS, AS(PROTECTED), TYPE(TR, 3)),
+    {"guest.tr.type", "TR must be a busy 64-bit TSS in IA-32e mode", keeps_type,
+     PROOFS(BREAKS, TYPE(TR, 3), BREAKS, TYPE(TR, 9), KEEPS, TYPE(TR, 11)),
+     FIELDS_2(GUEST_TR_AR, ENTRY_CONTROLS), WHEN(ENTRY, ENTRY_IA32E_GUEST)},
+    {"guest.tr.type_32", "TR must be a busy TSS outside IA-32e mode", keeps_tr_type_32,
+     PROOFS(BREAKS, AS(PROTECTED), TYPE(TR, 1), BREAKS, AS(PROTECTED), TYPE(TR, 9), KEEPS,
+            AS(PROTECTED), TYPE(TR, 3), KEEPS, AS(PROTECTED), TYPE(TR, 11)),
      FIELDS_2(GUEST_TR_AR, ENTRY_CONTROLS)},
     S(TR, "tr", "TR", ),
     REST(TR, "tr", "TR", ),

@@ -2,20 +2,40 @@
 #include "vmx/entry_failure.h"
 
 #include "kernel/log.h"
+#include "vmx/audit_read.h"
+#include "vmx/audit_text.h"
+#include "vmx/entry_audit.h"
 #include "vmx/trace.h"
+
+#define ERROR_CONTROLS 7 /* VM-instruction errors */
+#define ERROR_HOST     8
+
+/* As it lies in the VM-entry MSR-load area. */
+struct msr_entry {
+    uint32_t index, reserved;
+    uint64_t data;
+};
 
 void entry_refused(struct vcpu *vcpu, enum vmx_result result)
 {
     const char *instruction = vcpu->launched ? "VMRESUME" : "VMLAUNCH";
     uint64_t error = result == VMX_FAIL_VALID ? vmread(VMCS_VM_INSTRUCTION_ERROR) : 0;
     const char *name = vmx_instruction_error_name(error);
+    enum audit_stage stage = error == ERROR_CONTROLS ? AUDIT_CONTROLS
+                             : error == ERROR_HOST   ? AUDIT_HOST
+                                                     : AUDIT_STAGES;
 
     if (result == VMX_FAIL_INVALID) {
         name = "VMfailInvalid: there is no current VMCS";
     }
-    log_line("vmx", "VM entry refused vm=%u vcpu=%u instruction=%s error=%lu meaning=\"%s\"",
-             vcpu->vm->id, vcpu->id, instruction, error,
+    log_line("vmx",
+             "VM entry refused vm=%u vcpu=%u instruction=%s stage=%s error=%lu meaning=\"%s\"",
+             vcpu->vm->id, vcpu->id, instruction,
+             stage != AUDIT_STAGES ? audit_stage_name(stage) : "instruction", error,
              name != NULL ? name : "an error number that the SDM does not define");
+    if (result == VMX_FAIL_VALID) { /* else there is no VMCS to read */
+        audit_after_refusal(vcpu, stage);
+    }
     (void)vm_stop(vcpu, true, 0, "%s refused: error %lu", instruction, error);
 }
 
@@ -34,20 +54,51 @@ static const char *guest_state_detail(uint64_t qualification)
     }
 }
 
+/* The entry of the area at which loading stopped, counted from 1. */
+static void log_msr_failure(const struct vcpu *vcpu)
+{
+    uint64_t number = vcpu->exit->qualification;
+    hpa_t address =
+        HPA(vmread(VMCS_ENTRY_MSR_LOAD_ADDRESS) + (number - 1) * sizeof(struct msr_entry));
+    const struct msr_entry *entry = physical_at(&audit_memory, address, sizeof(*entry));
+
+    if (entry == NULL) {
+        log_line("vmx", "VM entry failed on loading MSRs vm=%u vcpu=%u stage=msr-load entry=%lu",
+                 vcpu->vm->id, vcpu->id, number);
+        return;
+    }
+    log_line("vmx",
+             "VM entry failed on loading MSRs vm=%u vcpu=%u stage=msr-load entry=%lu msr=0x%x "
+             "reserved=0x%x value=0x%lx",
+             vcpu->vm->id, vcpu->id, number, entry->index, entry->reserved, entry->data);
+}
+
+static void log_failure(const struct vcpu *vcpu, const char *stage, const char *detail)
+{
+    log_line("vmx", "VM entry failed vm=%u vcpu=%u stage=%s meaning=\"%s\" detail=\"%s\"",
+             vcpu->vm->id, vcpu->id, stage, exit_reason_title(vcpu->exit->reason), detail);
+}
+
 void entry_failed(struct vcpu *vcpu)
 {
     struct vmx_exit *exit = vcpu->exit;
+    enum audit_stage stage = AUDIT_STAGES;
 
     exit->action = ACTION_STOP;
     trace_drain(vcpu);
-    if (exit->reason == EXIT_ENTRY_FAILURE_MSR) {
-        log_line("vmx", "VM entry failed on loading MSRs vm=%u vcpu=%u entry=%lu", vcpu->vm->id,
-                 vcpu->id, exit->qualification);
-    } else {
-        log_line("vmx", "VM entry failed vm=%u vcpu=%u meaning=\"%s\" detail=\"%s\"", vcpu->vm->id,
-                 vcpu->id, exit_reason_title(exit->reason),
-                 exit->reason == EXIT_ENTRY_FAILURE_GUEST ? guest_state_detail(exit->qualification)
-                                                          : "machine check");
+    switch (exit->reason) {
+    case EXIT_ENTRY_FAILURE_MSR:
+        stage = AUDIT_MSR_LOAD;
+        log_msr_failure(vcpu);
+        break;
+    case EXIT_ENTRY_FAILURE_GUEST:
+        stage = AUDIT_GUEST;
+        log_failure(vcpu, "guest", guest_state_detail(exit->qualification));
+        break;
+    default:
+        log_failure(vcpu, "machine-check", "the processor found itself at fault, not the VMCS");
+        break;
     }
+    audit_after_refusal(vcpu, stage);
     (void)vm_stop(vcpu, true, 0, "VM entry failed: reason %u", exit->reason);
 }

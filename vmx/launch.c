@@ -11,6 +11,9 @@
 #include "kernel/string.h"
 #include "kernel/time.h"
 #include "vmx/attention.h"
+#include "vmx/audit_read.h"
+#include "vmx/break.h"
+#include "vmx/entry_audit.h"
 #include "vmx/handlers.h"
 #include "vmx/host_state.h"
 #include "vmx/run.h"
@@ -54,6 +57,9 @@ static struct vcpu *vcpu_create(struct vm *vm, const struct vmx_capabilities *ca
     vcpu->cr4_fixed1 = capabilities->cr4_fixed1;
     vcpu->io_information = capabilities->basic & VMX_BASIC_IO_INFO;
     vcpu->ept_pointer = ept_pointer(&vm->ept, &vm->ept_abilities);
+    vcpu->capabilities = capabilities;
+    vcpu->audit = request->audit;
+    audit_facts_read(&vcpu->facts);
     for (unsigned reason = 0; reason <= EXIT_REASONS; reason++) {
         vcpu->statistics[reason].least = UINT64_MAX;
     }
@@ -64,6 +70,9 @@ static struct vcpu *vcpu_create(struct vm *vm, const struct vmx_capabilities *ca
 static void vcpu_destroy(struct vcpu *vcpu)
 {
     vcpu->vm->vcpu = NULL;
+    if (vcpu->sandbox.bytes != NULL) {
+        page_give(vcpu->sandbox.hpa, SANDBOX_PAGES);
+    }
     page_give(hpa_of(vcpu->vmcs), 1);
     page_give(hpa_of(vcpu), VCPU_PAGES);
 }
@@ -159,14 +168,12 @@ static enum status prepare(struct vcpu *vcpu, const struct vmx_capabilities *cap
     setup_control_fields(vcpu);
     setup_host_state(vcpu);
     setup_guest_state(vcpu);
-    if (strcmp(request->provoke, "entry") == 0) {
-        vmwrite(VMCS_GUEST_TR_AR, 0); /* a TR that is no busy TSS */
-    }
     log_line("vmx",
              "VMCS filled vm=%u guest-rip=0x%lx guest-rsp=0x%lx guest-cr3=0x%lx host-rip=0x%lx "
              "host-rsp=0x%lx msr-bitmap=0x%lx",
              vcpu->vm->id, vmread(VMCS_GUEST_RIP), vmread(VMCS_GUEST_RSP), vmread(VMCS_GUEST_CR3),
              vmread(VMCS_HOST_RIP), vmread(VMCS_HOST_RSP), vmread(VMCS_MSR_BITMAP));
+    break_fields(vcpu, request->breaks);
     return STATUS_OK;
 }
 
@@ -181,14 +188,6 @@ static void log_memory(const struct vm *vm)
     others = (vm->pages_before - pages_free()) * PAGE_SIZE - guest;
     log_line("memory", "taken vm=%u guest=%lu-KiB others=%lu-KiB ept-tables=%lu", vm->id,
              guest / KIB, others / KIB, vm->ept.table.tables);
-}
-
-static void log_end(const struct vcpu *vcpu)
-{
-    const struct vm_end *end = &vcpu->vm->end;
-
-    log_line("vm", "end vm=%u vcpu=%u guest=%s why=\"%s\" exits=%lu code=%u", vcpu->vm->id,
-             vcpu->id, vcpu->vm->guest, end->why, vcpu->exits, end->code);
 }
 
 /* What a VM exit does not restore has been put back: said, and looked at. */
@@ -206,7 +205,8 @@ static void check_host_state(const struct vcpu *vcpu)
     }
 }
 
-void vm_run(struct vm *vm, const struct vmx_operation *operation, const struct run_request *request)
+struct vcpu *vm_prepare(struct vm *vm, const struct vmx_operation *operation,
+                        const struct run_request *request)
 {
     struct vcpu *vcpu = vcpu_create(vm, &operation->capabilities, request);
 
@@ -215,32 +215,64 @@ void vm_run(struct vm *vm, const struct vmx_operation *operation, const struct r
     }
     if (vcpu == NULL) {
         vm->end = (struct vm_end){.ended = true, .failed = true, .why = "out of memory"};
-        log_line("vm", "end vm=%u vcpu=0 guest=%s why=\"%s\" exits=0 code=0", vm->id, vm->guest,
-                 vm->end.why);
+        return NULL;
+    }
+    if (prepare(vcpu, &operation->capabilities, request) != STATUS_OK) {
+        vcpu_destroy(vcpu);
+        return NULL;
+    }
+    return vcpu;
+}
+
+void vm_release(struct vcpu *vcpu)
+{
+    (void)!vmclear(hpa_of(vcpu->vmcs)); /* nothing of it stays cached in the processor */
+    vcpu_destroy(vcpu);
+}
+
+/* From the first entry to the last exit, and the processor as it was. */
+static void run(struct vcpu *vcpu)
+{
+    struct vm *vm = vcpu->vm;
+
+    this_cpu()->tenant = vcpu;
+    host_state_save(&vcpu->host);
+    vector_state_reset();
+    log_line("vm", "launch by VMLAUNCH vm=%u vcpu=%u guest=%s", vm->id, vcpu->id, vm->guest);
+    vm->waited = console_waited() + time_waited();
+    vm->first_entry = rdtsc();
+    (void)vmx_count_take(); /* those of the preparation */
+    vcpu_loop(vcpu);
+    host_state_restore(&vcpu->host);
+    vector_state_reset();
+    this_cpu()->tenant = NULL;
+    trace_drain(vcpu);
+    guest_text_flush(vcpu);
+    check_host_state(vcpu);
+}
+
+static void log_end(const struct vm *vm, uint64_t exits)
+{
+    log_line("vm", "end vm=%u vcpu=0 guest=%s why=\"%s\" exits=%lu code=%u", vm->id, vm->guest,
+             vm->end.why, exits, vm->end.code);
+}
+
+void vm_run(struct vm *vm, const struct vmx_operation *operation, const struct run_request *request)
+{
+    struct vcpu *vcpu = vm_prepare(vm, operation, request);
+
+    if (vcpu == NULL) {
+        log_end(vm, 0);
         return;
     }
-    if (prepare(vcpu, &operation->capabilities, request) == STATUS_OK) {
-        log_memory(vm);
-        this_cpu()->tenant = vcpu;
-        host_state_save(&vcpu->host);
-        vector_state_reset();
-        log_line("vm", "launch by VMLAUNCH vm=%u vcpu=%u guest=%s", vm->id, vcpu->id, vm->guest);
-        vm->waited = console_waited() + time_waited();
-        vm->first_entry = rdtsc();
-        (void)vmx_count_take(); /* those of the preparation */
-        vcpu_loop(vcpu);
-        host_state_restore(&vcpu->host);
-        vector_state_reset();
-        this_cpu()->tenant = NULL;
-        (void)!vmclear(hpa_of(vcpu->vmcs)); /* nothing of it stays cached in the processor */
-        trace_drain(vcpu);
-        guest_text_flush(vcpu);
-        check_host_state(vcpu);
+    log_memory(vm);
+    if (audit_before_launch(vcpu)) {
+        run(vcpu);
     }
-    log_end(vcpu);
+    vm->exits = vcpu->exits;
+    log_end(vm, vcpu->exits);
     if (vcpu->exits != 0) {
         statistics_log(vcpu);
     }
-    vm->exits = vcpu->exits;
-    vcpu_destroy(vcpu);
+    vm_release(vcpu);
 }

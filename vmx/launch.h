@@ -9,7 +9,9 @@
 struct run_request {
     enum trace_mode trace;
     uint64_t limit;      /* exits; 0: none */
-    const char *provoke; /* what to break, to see it reported: "exit", "entry", "unhandled" or "" */
+    const char *provoke; /* what to break, to see it reported: "exit", "unhandled" or "" */
+    enum audit_mode audit;
+    const char *breaks; /* break=: VMCS fields to change before launch, or "" */
 };
 
 /*
@@ -23,8 +25,17 @@ enum status vm_create(struct vm *vm, unsigned id, const char *guest,
 void vm_log_map(const struct vm *vm);
 
 /*
- * Launches the VM and runs it until it ends; vm->end tells how, and is logged, with the statistics.
- * A failure before the first entry is an ending too. The processor's state is as before.
+ * Makes the VM's virtual CPU, its VMCS current and filled as `request` says. NULL: it could not be
+ * done, which vm->end tells. vm_release() takes it away again, the VMCS cleared.
+ */
+struct vcpu *vm_prepare(struct vm *vm, const struct vmx_operation *operation,
+                        const struct run_request *request);
+void vm_release(struct vcpu *vcpu);
+
+/*
+ * Prepares the VM, audits its VMCS, launches it and runs it until it ends; vm->end tells how, and
+ * is logged, with the statistics. A failure before the first entry is an ending too. The
+ * processor's state is as before.
  */
 void vm_run(struct vm *vm, const struct vmx_operation *operation,
             const struct run_request *request);

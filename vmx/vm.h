@@ -10,6 +10,7 @@
 #include "kernel/options.h"
 #include "kernel/status.h"
 #include "kernel/types.h"
+#include "vmx/audit_mutation.h"
 #include "vmx/controls.h"
 #include "vmx/exit.h"
 #include "vmx/operation.h"
@@ -52,6 +53,7 @@ enum attention {
     ATTENTION_POPULATE = 8, /* put memory at vcpu->populate */
     ATTENTION_LIMIT = 16,   /* limit= has been reached */
     ATTENTION_END = 32,     /* the VM has ended */
+    ATTENTION_AUDIT = 64,   /* the guest was entered in spite of what the auditor found */
 };
 
 struct exit_statistics {
@@ -86,6 +88,13 @@ struct vcpu {
     uint32_t timer; /* VMX-preemption timer value, where the control is on */
 
     gpa_t populate; /* where ATTENTION_POPULATE wants memory */
+
+    const struct vmx_capabilities *capabilities;
+    struct audit_facts facts;
+    enum audit_mode audit;
+    unsigned broken;              /* rules that the audit before the launch found broken, */
+    uint64_t broken_mark;         /* and which: audit_mark() */
+    struct audit_sandbox sandbox; /* pages that break= points fields to; bytes NULL: none */
 
     char line[GUEST_LINE];
     unsigned line_length;

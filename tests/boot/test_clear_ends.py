@@ -105,7 +105,7 @@ def test_malformed_information_is_refused_with_a_sentence(monkeypatch: pytest.Mo
 
 
 def test_a_failed_entry_is_told_in_words() -> None:
-    run = boot(args=["provoke=entry"])
+    run = boot(args=["break=guest_tr_ar"])
     assert run.status == 1
     (failed,) = run.topic("vmx", "VM entry failed")
     assert failed.keys["meaning"] == "VM-entry failure due to invalid guest state"

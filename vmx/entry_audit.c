@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "vmx/entry_audit.h"
+
+#include "kernel/image.h"
+#include "kernel/log.h"
+#include "vmx/audit_log.h"
+#include "vmx/audit_read.h"
+#include "vmx/audit_text.h"
+
+#define MOST_LOGGED 16
+
+struct findings {
+    struct audit audit;
+    struct audit_finding list[MOST_LOGGED];
+    unsigned count;
+};
+
+static void take(const struct vcpu *vcpu, struct findings *findings)
+{
+    audit_read(&findings->audit, vcpu->capabilities, &vcpu->facts, hpa_of(vcpu->vmcs));
+    findings->count = audit_run(&findings->audit, findings->list, MOST_LOGGED);
+}
+
+/* Tells one list of findings from another. */
+static uint64_t mark(const struct findings *findings)
+{
+    uint64_t sum = findings->count;
+
+    for (unsigned i = 0; i < MIN(findings->count, MOST_LOGGED); i++) {
+        const struct audit_finding *finding = &findings->list[i];
+        sum = sum * 1000003 + (uint64_t)finding->rule + finding->value;
+    }
+    return sum;
+}
+
+static void log_findings(const struct findings *findings)
+{
+    for (unsigned i = 0; i < MIN(findings->count, MOST_LOGGED); i++) {
+        audit_log_finding(&findings->list[i]);
+    }
+    if (findings->count > MOST_LOGGED) {
+        log_line("audit", "and more broken rules more=%u", findings->count - MOST_LOGGED);
+    }
+}
+
+bool audit_before_launch(struct vcpu *vcpu)
+{
+    const struct vm *vm = vcpu->vm;
+    struct findings findings;
+    uint64_t start;
+
+    if (vcpu->audit == AUDIT_OFF) {
+        log_line("audit", "switched off by audit=off vm=%u vcpu=%u", vm->id, vcpu->id);
+        return true;
+    }
+    start = rdtsc();
+    take(vcpu, &findings);
+    start = rdtsc() - start;
+    vcpu->broken = findings.count;
+    vcpu->broken_mark = mark(&findings);
+    log_line("audit", "checked before the launch vm=%u vcpu=%u rules=%u broken=%u ticks=%lu",
+             vm->id, vcpu->id, audit_rule_count(), findings.count, start);
+    log_findings(&findings);
+    if (findings.count == 0) {
+        return true;
+    }
+    if (vcpu->audit == AUDIT_STRICT) {
+        (void)vm_stop(vcpu, true, 0, "audit=strict: %u rules are broken", findings.count);
+        return false;
+    }
+    vcpu->attention |= ATTENTION_AUDIT;
+    return true;
+}
+
+static bool same_stage(enum audit_stage a, enum audit_stage b)
+{
+    return a == b || (a <= AUDIT_HOST && b <= AUDIT_HOST);
+}
+
+/* What to do about it, for a person who has never seen this. */
+static void log_disagreement(void)
+{
+    log_line("audit", "either Lintel's auditor is wrong, or the processor is, or what emulates it: "
+                      "read the SDM's section on that stage, then tell whose fault it is");
+    log_line("audit", "to Lintel's maintainers send this whole log; to an emulator's, its name and "
+                      "version, the CPU model, and the fields below");
+}
+
+void audit_after_refusal(struct vcpu *vcpu, enum audit_stage stage)
+{
+    struct findings findings;
+    const struct audit_finding *first = &findings.list[0];
+
+    take(vcpu, &findings);
+    if (vcpu->audit == AUDIT_OFF || mark(&findings) != vcpu->broken_mark) {
+        log_findings(&findings);
+    }
+    if (stage == AUDIT_STAGES) {
+        log_line("audit",
+                 "no rule of the VMCS's contents is about this refusal vm=%u vcpu=%u "
+                 "broken=%u",
+                 vcpu->vm->id, vcpu->id, findings.count);
+    } else if (findings.count != 0 && same_stage(first->section->stage, stage)) {
+        log_line("audit",
+                 "the processor refuses what is named above vm=%u vcpu=%u stage=%s broken=%u "
+                 "agreed=yes rule=%s field=%s",
+                 vcpu->vm->id, vcpu->id, audit_stage_name(stage), findings.count, first->rule->name,
+                 vmcs_field_name(vmcs_field_at(first->answer.field)));
+    } else {
+        log_line("audit",
+                 "the processor refuses, but no rule of that stage is broken, or one of an earlier "
+                 "stage is vm=%u vcpu=%u stage=%s broken=%u agreed=no",
+                 vcpu->vm->id, vcpu->id, audit_stage_name(stage), findings.count);
+        log_disagreement();
+    }
+}
+
+void audit_after_entry(const struct vcpu *vcpu)
+{
+    log_line("audit",
+             "the processor entered the guest, though rules are broken vm=%u vcpu=%u broken=%u "
+             "agreed=no",
+             vcpu->vm->id, vcpu->id, vcpu->broken);
+    log_disagreement();
+}
