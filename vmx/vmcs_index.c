@@ -18,7 +18,10 @@ struct vmcs_field vmcs_field_at(unsigned index)
 
 static char lower(char c)
 {
-    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+    if (c >= 'A' && c <= 'Z') {
+        return (char)(c - 'A' + 'a');
+    }
+    return c;
 }
 
 static bool same_name(const char *name, const char *text, size_t length)
