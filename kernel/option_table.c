@@ -39,14 +39,20 @@ static enum option_verdict parse_cpu(const char *value, struct options *options)
 
 static enum option_verdict parse_mode(const char *value, struct options *options)
 {
-    static const char *const modes[] = {"run", "selftest", "bench", "caps", "monitor"};
+    static const char *const modes[] = {[MODE_RUN] = "run",
+                                        [MODE_SELFTEST] = "selftest",
+                                        [MODE_BENCH] = "bench",
+                                        [MODE_CAPS] = "caps",
+                                        [MODE_MONITOR] = "monitor"};
+    static const bool built[ARRAY_SIZE(modes)] = {[MODE_RUN] = true, [MODE_CAPS] = true};
     unsigned mode;
 
     if (!option_choice(value, modes, ARRAY_SIZE(modes), &mode)) {
         return OPTION_BAD;
     }
-    options->unbuilt_mode = mode == 0 ? NULL : modes[mode];
-    return mode == 0 ? OPTION_TAKEN : OPTION_UNBUILT;
+    options->mode = (enum run_mode)mode;
+    options->unbuilt_mode = built[mode] ? NULL : modes[mode];
+    return built[mode] ? OPTION_TAKEN : OPTION_UNBUILT;
 }
 
 static enum option_verdict parse_trace(const char *value, struct options *options)
@@ -173,7 +179,7 @@ const struct option_row option_rows[] = {
     {"guest", parse_guest, "a name of at most 15 of 0-9 A-Z a-z . _ -"},
     {"memory", parse_memory, "bytes, or with K, M or G, a multiple of 4K and not 0"},
     {"cpu", parse_cpu, "0"},
-    {"mode", parse_mode, "run"},
+    {"mode", parse_mode, "run, caps"},
     {"trace", parse_trace, "live, ring, off"},
     {"limit", parse_limit, "a number of exits, 0 for none"},
     {"on-end", parse_on_end, "poweroff, reboot, halt"},

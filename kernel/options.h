@@ -10,6 +10,7 @@
 
 #define OPTIONS_MAX_CONSOLES 4
 
+enum run_mode { MODE_RUN, MODE_SELFTEST, MODE_BENCH, MODE_CAPS, MODE_MONITOR };
 enum trace_mode { TRACE_LIVE, TRACE_RING, TRACE_OFF };
 enum end_action { END_POWEROFF, END_REBOOT, END_HALT };
 
@@ -21,12 +22,13 @@ struct console_option {
 struct options {
     char guest[16];  /* a name; empty: the default. Whether it exists, the guest room knows */
     uint64_t memory; /* bytes, a multiple of the page size; 0: the guest's own default */
+    enum run_mode mode;
     enum trace_mode trace;
     uint64_t limit; /* exits; 0: none */
     enum end_action on_end;
     struct console_option consoles[OPTIONS_MAX_CONSOLES];
     unsigned console_count;   /* at least 1 */
-    const char *unbuilt_mode; /* "selftest" and so on: asked for, not in this version; else NULL */
+    const char *unbuilt_mode; /* `mode`'s name where it is not in this version; else NULL */
     char provoke[16]; /* provoke=: the host exception to provoke, to see a panic; or empty */
     /* Told by the launcher, empty or 0 otherwise. */
     char machine[48];   /* such as bochs-3.0 */
