@@ -197,6 +197,9 @@ static void on_own_stack(void)
         format_text(why, sizeof(why), "mode=%s: not in this version", boot.options.unbuilt_mode);
         session_end(&boot, false, why, 0, NULL);
     }
+    if (boot.options.mode == MODE_CAPS) {
+        session_caps(&boot);
+    }
     session_run(&boot);
 }
 

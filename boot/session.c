@@ -9,6 +9,7 @@
 #include "kernel/power.h"
 #include "kernel/string.h"
 #include "kernel/time.h"
+#include "vmx/caps.h"
 #include "vmx/launch.h"
 
 #define PRIMES_BELOW 1000
@@ -176,4 +177,11 @@ void session_run(const struct boot *boot)
         run_operation(1, guest_find("hlt"), NULL, boot, &tally);
     }
     session_end(boot, !tally.failed, tally.why, tally.exits, guest->name);
+}
+
+void session_caps(const struct boot *boot)
+{
+    bool passed = caps_log() == STATUS_OK;
+
+    session_end(boot, passed, passed ? "capabilities" : "no VT-x", 0, NULL);
 }

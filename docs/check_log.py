@@ -5,6 +5,10 @@
 Every topic and key in a log_line() call, and every ` key=%` text that such a call is given, must
 stand in docs/log.md, in the section of its topic (`### topic`), as a table row that begins with
 | `key` |. What stands there and is logged nowhere is stale. Status 1 if anything is amiss.
+
+In the capability report (topic cap) the first key is the fact itself, so its name stands in no
+format: it is a string "group.name" of vmx/capability_bits.def or vmx/caps_*.c, and has a row of its
+own. Names of controls and of CR0's and CR4's bits are documented as a family.
 """
 
 import re
@@ -21,6 +25,8 @@ _MACRO = re.compile(r"\bPRI[diuxX]\w+\b")
 _KEY = re.compile(r'(?<![\w%-])([a-z][a-z0-9-]*)=(?=[%"0-9a-zA-Z\\]|$)')
 _APPENDED = re.compile(r'^ [a-z][a-z0-9-]*=')
 _TOPIC_ROW = re.compile(r"^### `?([a-z]+)`?")
+_FACT = re.compile(r'"((?!cr[04]\.)[a-z0-9_]+\.[a-z0-9_]+)"')
+_FACT_ROW = re.compile(r"^\| `([a-z0-9_]+\.[a-z0-9_]+)` \|")
 _KEY_ROW = re.compile(r"^\| `([a-z][a-z0-9-]*)` \|")
 
 
@@ -76,13 +82,24 @@ def documented() -> dict[tuple[str, str], int]:
             topic = match.group(1) if match else ""
             if topic:
                 found.setdefault((topic, ""), number)
-        elif topic and (match := _KEY_ROW.match(line)):
+        elif topic and (match := _KEY_ROW.match(line) or _FACT_ROW.match(line)):
             found.setdefault((topic, match.group(1)), number)
+    return found
+
+
+def facts() -> dict[tuple[str, str], str]:
+    """Every fact of the capability report, as (topic, key), with its place."""
+    found: dict[tuple[str, str], str] = {}
+    for path in [TOP / "vmx/capability_bits.def", *sorted((TOP / "vmx").glob("caps_*.c"))]:
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+            for fact in _FACT.findall(line):
+                found.setdefault(("cap", fact), f"{path.relative_to(TOP)}:{number}")
     return found
 
 
 def main() -> int:
     direct, appended = logged()
+    direct |= facts()
     known = documented()
     amiss = []
     for (topic, key), place in direct.items():

@@ -44,14 +44,16 @@ static enum option_verdict parse_mode(const char *value, struct options *options
                                         [MODE_BENCH] = "bench",
                                         [MODE_CAPS] = "caps",
                                         [MODE_MONITOR] = "monitor"};
+    static const bool built[ARRAY_SIZE(modes)] = {
+        [MODE_RUN] = true, [MODE_CAPS] = true, [MODE_SELFTEST] = true};
     unsigned mode;
 
     if (!option_choice(value, modes, ARRAY_SIZE(modes), &mode)) {
         return OPTION_BAD;
     }
-    options->unbuilt_mode = mode == MODE_RUN || mode == MODE_SELFTEST ? NULL : modes[mode];
     options->mode = (enum run_mode)mode;
-    return options->unbuilt_mode == NULL ? OPTION_TAKEN : OPTION_UNBUILT;
+    options->unbuilt_mode = built[mode] ? NULL : modes[mode];
+    return built[mode] ? OPTION_TAKEN : OPTION_UNBUILT;
 }
 
 static enum option_verdict parse_audit(const char *value, struct options *options)
@@ -212,7 +214,7 @@ const struct option_row option_rows[] = {
     {"guest", parse_guest, "a name of at most 15 of 0-9 A-Z a-z . _ -"},
     {"memory", parse_memory, "bytes, or with K, M or G, a multiple of 4K and not 0"},
     {"cpu", parse_cpu, "0"},
-    {"mode", parse_mode, "run, selftest"},
+    {"mode", parse_mode, "run, caps, selftest"},
     {"trace", parse_trace, "live, ring, off"},
     {"limit", parse_limit, "a number of exits, 0 for none"},
     {"on-end", parse_on_end, "poweroff, reboot, halt"},

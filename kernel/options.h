@@ -23,12 +23,12 @@ struct console_option {
 struct options {
     char guest[16];  /* a name; empty: the default. Whether it exists, the guest room knows */
     uint64_t memory; /* bytes, a multiple of the page size; 0: the guest's own default */
+    enum run_mode mode;
     enum trace_mode trace;
     uint64_t limit; /* exits; 0: none */
     enum end_action on_end;
     struct console_option consoles[OPTIONS_MAX_CONSOLES];
-    unsigned console_count; /* at least 1 */
-    enum run_mode mode;
+    unsigned console_count;   /* at least 1 */
     const char *unbuilt_mode; /* "bench" and so on: asked for, not in this version; else NULL */
     enum audit_mode audit;    /* the auditor before each launch */
     char breaks[160];         /* break=: FIELD[:VALUE], several by comma; or empty */

@@ -4,8 +4,6 @@
 #include "kernel/cpu.h"
 #include "kernel/log.h"
 
-#define MEMORY_TYPE_WB 6
-
 #define RANGE(msr) control_range_decode(rdmsr(MSR_##msr), #msr)
 
 /* The TRUE MSRs, where they are, tell which of the default1 bits may be 0 after all. */

@@ -29,36 +29,18 @@
 #define MSR_IA32_VMX_PROCBASED_CTLS3     0x492
 #define MSR_IA32_VMX_EXIT_CTLS2          0x493
 
-#define VMX_BASIC_REVISION    BITS(30, 0)
-#define VMX_BASIC_REGION_SIZE BITS(44, 32)
-#define VMX_BASIC_32BIT       BIT(48) /* structures must lie below 4 GiB */
-#define VMX_BASIC_MEMORY_TYPE BITS(53, 50)
-#define VMX_BASIC_IO_INFO     BIT(54) /* INS and OUTS exits have instruction information */
-#define VMX_BASIC_TRUE        BIT(55)
-#define VMX_BASIC_ERROR_CODE  BIT(56) /* an injected exception may have an error code or none */
+/* Values of VMX_BASIC_MEMORY_TYPE. */
+#define MEMORY_TYPE_UC 0
+#define MEMORY_TYPE_WB 6
 
-#define VMX_MISC_TIMER_RATE    BITS(4, 0) /* the preemption timer counts TSC >> this */
-#define VMX_MISC_HLT           BIT(6)     /* activity states */
-#define VMX_MISC_SHUTDOWN      BIT(7)
-#define VMX_MISC_WAIT_FOR_SIPI BIT(8)
-#define VMX_MISC_CR3_TARGETS   BITS(24, 16)
-#define VMX_MISC_MSR_LIST      BITS(27, 25) /* 512 * (this + 1) MSRs fit an area */
-#define VMX_MISC_LENGTH_0      BIT(30)      /* software events may be injected with length 0 */
-
-#define EPT_CAP_WALK_4          BIT(6)
-#define EPT_CAP_WALK_5          BIT(7)
-#define EPT_CAP_MEMORY_UC       BIT(8)
-#define EPT_CAP_MEMORY_WB       BIT(14)
-#define EPT_CAP_2M              BIT(16)
-#define EPT_CAP_1G              BIT(17)
-#define EPT_CAP_INVEPT          BIT(20)
-#define EPT_CAP_AD              BIT(21)
-#define EPT_CAP_SHADOW_STACK    BIT(23) /* supervisor shadow-stack control */
-#define EPT_CAP_INVEPT_SINGLE   BIT(25)
-#define EPT_CAP_INVEPT_ALL      BIT(26)
-#define VPID_CAP_INVVPID        BIT(32)
-#define VPID_CAP_SINGLE_CONTEXT BIT(41)
-#define VPID_CAP_ALL_CONTEXTS   BIT(42)
+/* The bits and fields that are no controls, as masks. */
+#define NOTE(text)
+#define CAPABILITY(msr, symbol, high, low, name, form, title) symbol = BITS(high, low),
+enum vmx_capability_bits {
+#include "vmx/capability_bits.def"
+};
+#undef CAPABILITY
+#undef NOTE
 
 struct vmx_capabilities {
     uint64_t basic, misc;

@@ -8,10 +8,7 @@
 
 #include "kernel/cpu.h"
 #include "kernel/types.h"
-
-#define FEATURE_CONTROL_LOCK       BIT(0)
-#define FEATURE_CONTROL_VMX_IN_SMX BIT(1)
-#define FEATURE_CONTROL_VMX        BIT(2) /* VMX outside SMX operation */
+#include "vmx/capabilities.h"
 
 struct vmx_offer {
     bool available;

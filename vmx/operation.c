@@ -7,24 +7,29 @@
 #include "kernel/memory.h"
 #include "kernel/panic.h"
 #include "kernel/string.h"
-#include "vmx/offer.h"
 #include "vmx/vmcs.h"
 
 #define CPUID_HYPERVISOR_VENDOR 0x40000000
 
+void vmx_facts_read(struct vmx_facts *facts)
+{
+    *facts = (struct vmx_facts){.leaf0 = cpuid(0, 0), .leaf1 = cpuid(1, 0)};
+    if (facts->leaf1.ecx & CPUID_1_ECX_HYPERVISOR) {
+        struct cpuid vendor = cpuid(CPUID_HYPERVISOR_VENDOR, 0);
+        memcpy(facts->hypervisor, &vendor.ebx, 12);
+    }
+    if (facts->leaf1.ecx & CPUID_1_ECX_VMX) {
+        facts->feature_control_read =
+            rdmsr_safe(MSR_IA32_FEATURE_CONTROL, &facts->feature_control) == STATUS_OK;
+    }
+}
+
 enum status vmx_probe(char *why, size_t size)
 {
-    struct vmx_facts facts = {.leaf0 = cpuid(0, 0), .leaf1 = cpuid(1, 0)};
+    struct vmx_facts facts;
     struct vmx_offer offer;
 
-    if (facts.leaf1.ecx & CPUID_1_ECX_HYPERVISOR) {
-        struct cpuid vendor = cpuid(CPUID_HYPERVISOR_VENDOR, 0);
-        memcpy(facts.hypervisor, &vendor.ebx, 12);
-    }
-    if (facts.leaf1.ecx & CPUID_1_ECX_VMX) {
-        facts.feature_control_read =
-            rdmsr_safe(MSR_IA32_FEATURE_CONTROL, &facts.feature_control) == STATUS_OK;
-    }
+    vmx_facts_read(&facts);
     offer = vmx_offer_decide(&facts);
     if (offer.must_enable && wrmsr_safe(MSR_IA32_FEATURE_CONTROL, offer.enable) != STATUS_OK) {
         offer.available = false;

@@ -5,12 +5,16 @@
 
 #include "kernel/status.h"
 #include "vmx/capabilities.h"
+#include "vmx/offer.h"
 
 struct vmx_operation {
     struct vmx_capabilities capabilities;
     void *vmxon_region;
     uint64_t cr0, cr4; /* as before */
 };
+
+/* What vmx_offer_decide() wants to know of the running processor. */
+void vmx_facts_read(struct vmx_facts *facts);
 
 /*
  * Asks whether the running processor offers VT-x, switching it on in IA32_FEATURE_CONTROL where the

@@ -53,8 +53,6 @@ static const struct need needs[] = {
 #undef FIELD_NEEDS
 };
 
-#define VMFUNC_EPTP_SWITCHING BIT(0)
-
 void vmcs_fields_present(const struct vmx_capabilities *capabilities, bool present[VMCS_FIELDS])
 {
     memset(present, true, VMCS_FIELDS);

@@ -21,7 +21,8 @@ FORMS = {
     "triple": ["guest=triple"],
     "loop": ["guest=loop", "limit=20"],
     "ring": ["guest=tour", "trace=ring"],
-    "complaints": ["nonsense", "memory=x", "console=com9", "mode=caps"],
+    "complaints": ["nonsense", "memory=x", "console=com9", "mode=bench"],
+    "caps": ["mode=caps"],
     "panic": ["provoke=page"],
 }
 

@@ -51,7 +51,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     check_name(options.machine, sizeof(options.machine));
     check_name(options.token, sizeof(options.token));
     check(IS_ALIGNED(options.memory, PAGE_SIZE));
-    check(options.trace <= TRACE_OFF && options.on_end <= END_HALT);
+    check(options.mode <= MODE_MONITOR && options.trace <= TRACE_OFF && options.on_end <= END_HALT);
     check(options.unbuilt_mode == NULL || strlen(options.unbuilt_mode) != 0);
     check(options.console_count >= 1 && options.console_count <= OPTIONS_MAX_CONSOLES);
     for (unsigned i = 0; i < options.console_count; i++) {

@@ -23,10 +23,11 @@ OPTIONS = {
     "all": "/boot/lintel.elf guest=tour memory=32M cpu=0 mode=run trace=ring limit=0x1000 "
            "on-end=reboot console=com2,9600 console=0xe9f8 provoke=page machine=bochs-3.0 "
            "token=a.B-9_ exit-port=0x8900",
-    "bad": "what trace=loud memory=1 cpu=1 mode=caps on-end=monitor console=screen console=com1,7 "
+    "bad": "what trace=loud memory=1 cpu=1 mode=bench on-end=monitor console=screen console=com1,7 "
            "guest= token=\" exit-port=0 select=* walk=gva:0 audit=1 break=x seed=1 vms=2 count=3",
-    "twice": "trace=ring trace=off console=com1 console=com1,9600 console=com2 console=com3 "
-             "console=com4 console=0x200 memory=1G memory=2097152 limit=18446744073709551615",
+    "twice": "mode=bench mode=caps trace=ring trace=off console=com1 console=com1,9600 "
+             "console=com2 console=com3 console=com4 console=0x200 memory=1G memory=2097152 "
+             "limit=18446744073709551615",
 }
 
 # --- Multiboot: a choice, then the memory at BASE -------------------------------------------------

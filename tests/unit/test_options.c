@@ -64,6 +64,7 @@ static void assert_defaults(const struct options *options)
 {
     assert_string_equal(options->guest, "");
     assert_true(options->memory == 0);
+    assert_int_equal(options->mode, MODE_RUN);
     assert_int_equal(options->trace, TRACE_LIVE);
     assert_true(options->limit == 0);
     assert_int_equal(options->on_end, END_POWEROFF);
@@ -120,6 +121,8 @@ static void choices(void **state)
 
     (void)state;
     assert_int_equal(parse_clean("trace=live").trace, TRACE_LIVE);
+    assert_int_equal(parse_clean("mode=run").mode, MODE_RUN);
+    assert_int_equal(parse_clean("mode=caps").mode, MODE_CAPS);
     assert_int_equal(parse_clean("trace=off").trace, TRACE_OFF);
     assert_int_equal(parse_clean("on-end=poweroff").on_end, END_POWEROFF);
     assert_int_equal(parse_clean("on-end=halt").on_end, END_HALT);
@@ -258,7 +261,7 @@ static void what_is_not_built_says_so(void **state)
 {
     static const char *const words[] = {"select=*", "walk=gpa:0x1000", "audit=", "break=x",
                                         "seed=1",   "vms=2",           "count=7"};
-    static const char *const modes[] = {"selftest", "bench", "caps", "monitor"};
+    static const char *const modes[] = {"selftest", "bench", "monitor"};
 
     (void)state;
     for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
@@ -271,7 +274,7 @@ static void what_is_not_built_says_so(void **state)
         struct options options;
 
         snprintf(word, sizeof(word), "mode=%s", modes[i]);
-        options = complained(word, "not in this version; allowed: run");
+        options = complained(word, "not in this version; allowed: run, caps");
         assert_string_equal(options.unbuilt_mode, modes[i]);
     }
     complained("cpu=1", "not in this version; allowed: 0");
@@ -286,7 +289,7 @@ static void a_bad_value_leaves_the_default(void **state)
         {"trace=loud", "bad value; allowed: live, ring, off"},
         {"trace=Live", "bad value; allowed: live, ring, off"},
         {"trace=live,ring", "bad value; allowed: live, ring, off"},
-        {"mode=test", "bad value; allowed: run"},
+        {"mode=test", "bad value; allowed: run, caps"},
         {"cpu=first", "bad value; allowed: 0"},
         {"on-end=off", "bad value; allowed: poweroff, reboot, halt"},
         {"provoke=nmi", "bad value; allowed: divide, ud, gp, page, text, data, stack-guard, "
@@ -368,7 +371,11 @@ static void of_two_the_last_counts(void **state)
     assert_int_equal(options.trace, TRACE_RING);
     assert_int_equal(heard.count, 1);
 
+    options = parse("mode=bench mode=caps", &heard);
+    assert_int_equal(options.mode, MODE_CAPS);
+    assert_null(options.unbuilt_mode);
     options = parse("mode=caps mode=run", &heard);
+    assert_int_equal(options.mode, MODE_RUN);
     assert_null(options.unbuilt_mode);
 }
 
@@ -406,9 +413,9 @@ static void nobody_needs_to_listen(void **state)
     struct options options;
 
     (void)state;
-    options_parse("what guest=tour trace= mode=caps", &options, NULL, NULL);
+    options_parse("what guest=tour trace= mode=bench", &options, NULL, NULL);
     assert_string_equal(options.guest, "tour");
-    assert_string_equal(options.unbuilt_mode, "caps");
+    assert_string_equal(options.unbuilt_mode, "bench");
 }
 
 int main(void)

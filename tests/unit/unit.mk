@@ -45,6 +45,10 @@ names_ASM = tests/unit/defs.asm
 UNIT_TESTS += offer
 offer_SOURCES = vmx/offer.c kernel/format.c
 
+UNIT_TESTS += caps_report
+caps_report_SOURCES = vmx/caps_report.c vmx/caps_fixed.c vmx/caps_record.c vmx/controls.c \
+                      kernel/format.c
+
 UNIT_TESTS += exit_text
 exit_text_SOURCES = vmx/exit_text.c vmx/names.c ept/violation.c kernel/format.c kernel/fault.c
 
