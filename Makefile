@@ -20,7 +20,7 @@ PYTHON  := /usr/bin/python3
 
 VERSION := $(shell cat VERSION)
 
-ROOMS     := boot kernel ept vmx guest
+ROOMS     := boot kernel ept vmx guest selftest
 C_SOURCES := $(foreach room,$(ROOMS),$(wildcard $(room)/*.c))
 ASM_SOURCES := $(foreach room,$(ROOMS),$(wildcard $(room)/*.asm))
 HEADERS   := $(foreach room,$(ROOMS),$(wildcard $(room)/*.h $(room)/*.def))

@@ -200,6 +200,9 @@ static void on_own_stack(void)
     if (boot.options.mode == MODE_CAPS) {
         session_caps(&boot);
     }
+    if (boot.options.mode == MODE_SELFTEST) {
+        session_selftest(&boot);
+    }
     session_run(&boot);
 }
 

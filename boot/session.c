@@ -9,6 +9,7 @@
 #include "kernel/power.h"
 #include "kernel/string.h"
 #include "kernel/time.h"
+#include "selftest/selftest.h"
 #include "vmx/caps.h"
 #include "vmx/launch.h"
 
@@ -184,4 +185,42 @@ void session_caps(const struct boot *boot)
     bool passed = caps_log() == STATUS_OK;
 
     session_end(boot, passed, passed ? "capabilities" : "no VT-x", 0, NULL);
+}
+
+/* What the selftest's sum is in a sentence, and whether it passes. */
+static bool judge_selftest(const struct selftest_tally *tally, char *why, size_t size)
+{
+    format_text(why, size, "selftest: ok %u, not ok %u, skip %u, todo %u", tally->ok, tally->not_ok,
+                tally->skip, tally->todo);
+    return tally->ok != 0 && tally->not_ok == 0;
+}
+
+void session_selftest(const struct boot *boot)
+{
+    const struct options *options = &boot->options;
+    const struct selftest_request request = {.select = options->select,
+                                             .machine = options->machine,
+                                             .seed = options->seed,
+                                             .count = options->count};
+    struct vmx_operation operation;
+    struct selftest_tally tally;
+    uint64_t before = pages_free();
+    char why[64];
+    bool passed;
+
+    if (vmx_probe(why, sizeof(why)) != STATUS_OK) {
+        session_end(boot, false, why, 0, NULL);
+    }
+    if (vmx_enter_operation(&operation, true) != STATUS_OK) {
+        session_end(boot, false, "VMX operation could not be entered", 0, NULL);
+    }
+    tally = selftest_run(&operation, &request);
+    vmx_leave_operation(&operation);
+    passed = judge_selftest(&tally, why, sizeof(why));
+    if (pages_free() != before) {
+        log_line("memory", "not all was given back free-before=%lu free-after=%lu", before,
+                 pages_free());
+        session_end(boot, false, "memory was not given back", 0, NULL);
+    }
+    session_end(boot, passed, why, 0, NULL);
 }

@@ -85,6 +85,7 @@ typedef bool audit_check(const struct audit *audit, const struct audit_rule *rul
 
 enum audit_flag {
     AUDIT_MODEL_SPECIFIC = 1, /* a processor may check it or not */
+    AUDIT_EITHER_ERROR = 2,   /* of the host stage, but on controls too: 7 and 8 both say it */
 };
 
 /* One rule. `when` and `mask` are bits of a group of controls; which meaning `mask` has, the check

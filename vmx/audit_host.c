@@ -260,28 +260,30 @@ static bool keeps_pointer(const struct audit *audit, const struct audit_rule *ru
                : answer_zero(answer, pointer & BITS(63, 32));
 }
 
+#define EITHER .flags = AUDIT_EITHER_ERROR
+
 static const struct audit_rule size_rules[] = {
     {"host.size.host", "the host address-space size control must be as IA32_EFER.LMA is now",
      keeps_host_64, PROOFS(BREAKS_ALSO, OFF(EXIT, EXIT_HOST_64), KEEPS, ON(EXIT, EXIT_HOST_64)),
-     FIELDS_1(EXIT_CONTROLS)},
+     FIELDS_1(EXIT_CONTROLS), EITHER},
     {"host.size.guest", "an IA-32e mode guest needs a 64-bit host", keeps_guest_64,
      PROOFS(BREAKS_ALSO, OFF(EXIT, EXIT_HOST_64), ON(ENTRY, ENTRY_IA32E_GUEST), KEEPS,
             ON(ENTRY, ENTRY_IA32E_GUEST)),
-     FIELDS_2(ENTRY_CONTROLS, EXIT_CONTROLS)},
+     FIELDS_2(ENTRY_CONTROLS, EXIT_CONTROLS), EITHER},
     {"host.size.pcide", "CR4.PCIDE is for a 64-bit host", keeps_pcide,
      PROOFS(BREAKS_ALSO, NEED(CR4_PCIDE), OFF(EXIT, EXIT_HOST_64), RAISE(HOST_CR4, 17), KEEPS,
             LOWER(HOST_CR4, 17)),
-     FIELDS_2(HOST_CR4, EXIT_CONTROLS)},
+     FIELDS_2(HOST_CR4, EXIT_CONTROLS), EITHER},
     {"host.size.pae", "a 64-bit host needs CR4.PAE", keeps_pae,
      PROOFS(BREAKS, LOWER(HOST_CR4, 5), KEEPS, RAISE(HOST_CR4, 5)),
-     FIELDS_2(HOST_CR4, EXIT_CONTROLS)},
+     FIELDS_2(HOST_CR4, EXIT_CONTROLS), EITHER},
     {"host.rip", "RIP must be canonical for a 64-bit host, of 32 bits for another", keeps_pointer,
      PROOFS(BREAKS, SYM(HOST_RIP, NOT_CANONICAL_48), BREAKS, LOWER(HOST_RIP, 63), KEEPS,
             RAISE(HOST_RIP, 63)),
-     FIELDS_2(HOST_RIP, EXIT_CONTROLS)},
+     FIELDS_2(HOST_RIP, EXIT_CONTROLS), EITHER},
     {"host.ssp", "SSP must be canonical for a 64-bit host, of 32 bits for another", keeps_pointer,
      PROOFS(BREAKS, CET, SYM(HOST_SSP, NOT_CANONICAL_48), KEEPS, CET, SET(HOST_SSP, 0)),
-     FIELDS_2(HOST_SSP, EXIT_CONTROLS), WHEN(EXIT, EXIT_LOAD_CET)},
+     FIELDS_2(HOST_SSP, EXIT_CONTROLS), WHEN(EXIT, EXIT_LOAD_CET), EITHER},
 };
 
 const struct audit_section audit_address_space =

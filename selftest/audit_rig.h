@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A VMCS that enters, to be changed and tried. Trying is harmless: the last entry of its VM-entry
+ * MSR-load area is one that no processor loads, so even a state that is accepted ends as a failed
+ * entry (34) before an instruction of the guest runs, in every activity state. SDM vol. 3C,
+ * "VM-Entry Failures During or After Loading Guest State".
+ */
+#ifndef SELFTEST_AUDIT_RIG_H
+#define SELFTEST_AUDIT_RIG_H
+
+#include "selftest/audit_compare.h"
+#include "vmx/launch.h"
+
+struct audit_rig {
+    struct vm vm;
+    struct vcpu *vcpu;
+    struct audit_sandbox sandbox;
+    struct audit base;    /* enters, up to the poison */
+    struct audit written; /* what the VMCS holds */
+    struct audit trial;   /* what is to be tried */
+};
+
+/* Builds it. NULL: `why` tells. */
+struct audit_rig *audit_rig_create(const struct vmx_operation *operation, char *why, size_t size);
+void audit_rig_destroy(struct audit_rig *rig);
+
+/* Makes rig->trial the base again, the sandbox too. */
+void audit_rig_reset(struct audit_rig *rig);
+
+/*
+ * Writes rig->trial into the VMCS, reads it back (the auditor sees what the processor sees), audits
+ * it, and tries it by VMLAUNCH. Afterwards the host is as it was, whatever was loaded.
+ */
+void audit_rig_try(struct audit_rig *rig, struct audit_trial *result);
+
+#endif

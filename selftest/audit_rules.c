@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * audit.RULE: one test a rule of the auditor. Each of the rule's proofs is put into a VMCS,
+ * audited, and tried: one that breaks the rule must be found to break it and no other, one at its
+ * edge must have no finding, and the processor must agree, the stage included.
+ */
+#include "kernel/format.h"
+#include "kernel/log.h"
+#include "kernel/string.h"
+#include "selftest/audit_rig.h"
+#include "selftest/known_errors.h"
+#include "selftest/selftest.h"
+#include "vmx/audit_mutation.h"
+
+/* What became of one rule. */
+struct progress {
+    const struct audit_rule *rule;
+    const struct audit_section *section;
+    char name[SELFTEST_NAME];
+    unsigned mutations, breaking; /* tried */
+    unsigned wrong;               /* of the auditor: not exactly the rule is found broken */
+    unsigned disagreements;       /* unexplained */
+    unsigned known;               /* explained by a known error of the emulator */
+    const char *missing;          /* a control that a mutation wanted in vain */
+};
+
+/* Totals, for the summary of the suite. */
+struct rules_suite {
+    struct audit_rig *rig;
+    unsigned rules, mutations, disagreements, known;
+};
+
+static unsigned count(void)
+{
+    return audit_rule_count();
+}
+
+static const struct audit_rule *find_rule(unsigned test, const struct audit_section **section)
+{
+    unsigned i = 0;
+
+    while (test >= audit_sections[i]->count) {
+        test -= audit_sections[i++]->count;
+    }
+    *section = audit_sections[i];
+    return &audit_sections[i]->rules[test];
+}
+
+static void name(unsigned test, char *text, size_t size)
+{
+    const struct audit_section *section;
+
+    format_text(text, size, "audit.%s", find_rule(test, &section)->name);
+}
+
+static bool begin(struct selftest *selftest)
+{
+    static struct rules_suite suite;
+
+    suite = (struct rules_suite){
+        .rig = audit_rig_create(selftest->operation, selftest->note, sizeof(selftest->note))};
+    selftest->suite = &suite;
+    return suite.rig != NULL;
+}
+
+/* Whether the findings are what the mutation is meant to cause. The poison is always found, where
+ * the rule is not itself about the area that holds it. */
+static bool found_as_meant(const struct progress *progress, enum audit_op kind,
+                           const struct audit_trial *trial)
+{
+    bool about_area = progress->section->stage == AUDIT_MSR_LOAD;
+    unsigned others = 0;
+    bool found = false;
+
+    for (unsigned i = 0; i < MIN(trial->count, (unsigned)TRIAL_FINDINGS); i++) {
+        const struct audit_finding *finding = &trial->findings[i];
+        if (finding->rule == progress->rule) {
+            found = true;
+        } else if (about_area || finding->section->stage != AUDIT_MSR_LOAD) {
+            others++;
+        }
+    }
+    switch (kind) {
+    case STEP_BREAKS:
+        return found && others == 0;
+    case STEP_BREAKS_ALSO:
+        return found;
+    default:
+        return !found && others == 0;
+    }
+}
+
+static void log_changes(const struct audit_rig *rig)
+{
+    for (unsigned i = 0; i < VMCS_FIELDS; i++) {
+        if (rig->trial.value[i] != rig->base.value[i]) {
+            log_line("selftest", "changed field=%s was=0x%lx now=0x%lx",
+                     vmcs_field_name(vmcs_field_at(i)), rig->base.value[i], rig->trial.value[i]);
+        }
+    }
+}
+
+static void report(const struct progress *progress, const char *what,
+                   const struct audit_trial *trial)
+{
+    char expected[48];
+
+    audit_expected_text(trial, expected, sizeof(expected));
+    log_line("selftest", "%s test=%s mutation=%u expected=%s answer=%s detail=%lu findings=%u",
+             what, progress->name, progress->mutations, expected, entry_answer_name(trial->answer),
+             trial->detail, trial->count);
+    for (unsigned i = 0; i < MIN(trial->count, 4U); i++) {
+        log_line("selftest", "found test=%s rule=%s", progress->name,
+                 trial->findings[i].rule->name);
+    }
+}
+
+static void try_mutation(struct audit_rig *rig, const struct selftest *selftest,
+                         const audit_step *start, struct progress *progress)
+{
+    struct audit_trial trial;
+    struct audit mutated;
+    const char *missing;
+
+    audit_rig_reset(rig);
+    if (!audit_mutate(&rig->trial, start, &rig->sandbox, &missing)) {
+        progress->missing = missing[0] != '\0' ? missing : progress->missing;
+        return;
+    }
+    mutated = rig->trial;
+    audit_rig_try(rig, &trial);
+    rig->trial = mutated;
+    progress->mutations++;
+    progress->breaking += audit_mutation_kind(start) != STEP_KEEPS;
+    if (!found_as_meant(progress, audit_mutation_kind(start), &trial)) {
+        progress->wrong++;
+        report(progress, "the auditor does not find what the mutation is made for", &trial);
+        log_changes(rig);
+    } else if (audit_agrees(&trial)) {
+        return;
+    } else if (known_error_explains(selftest->request->machine, &rig->trial, &trial)) {
+        progress->known++;
+    } else {
+        progress->disagreements++;
+        report(progress, "auditor and processor disagree", &trial);
+        log_changes(rig);
+    }
+}
+
+/* Says why; `text` holds the note. */
+static enum ktap_status judge(const struct progress *progress, const struct selftest *selftest,
+                              char *text, size_t size)
+{
+    const struct known_error *known = known_error_of(selftest->request->machine, progress->rule);
+
+    if (progress->wrong != 0 || progress->disagreements != 0) {
+        format_text(text, size, "wrong=%u disagreements=%u of %u mutations", progress->wrong,
+                    progress->disagreements, progress->mutations);
+        return KTAP_NOT_OK;
+    }
+    if (progress->known != 0 && known != NULL) {
+        format_text(text, size, "%s: %s", selftest->request->machine, known->does);
+        return KTAP_TODO;
+    }
+    if (progress->breaking == 0) {
+        format_text(text, size, "%s%s", progress->missing != NULL ? "needs " : "",
+                    progress->missing != NULL ? progress->missing
+                                              : "this processor cannot break it");
+        return KTAP_SKIP;
+    }
+    if (known != NULL) {
+        format_text(text, size, "the known error is not there: %s", known->does);
+        return KTAP_NOT_OK;
+    }
+    format_text(text, size, "mutations=%u", progress->mutations);
+    return KTAP_OK;
+}
+
+static enum ktap_status run(struct selftest *selftest, unsigned test)
+{
+    struct rules_suite *suite = selftest->suite;
+    struct progress progress = {0};
+
+    progress.rule = find_rule(test, &progress.section);
+    name(test, progress.name, sizeof(progress.name));
+    for (const audit_step *start = audit_mutation_find(progress.rule->proofs); start != NULL;
+         start = audit_mutation_find(start + 1)) {
+        try_mutation(suite->rig, selftest, start, &progress);
+    }
+    suite->rules += progress.breaking != 0;
+    suite->mutations += progress.mutations;
+    suite->disagreements += progress.disagreements + progress.wrong;
+    suite->known += progress.known;
+    return judge(&progress, selftest, selftest->note, sizeof(selftest->note));
+}
+
+static void end(struct selftest *selftest)
+{
+    const struct rules_suite *suite = selftest->suite;
+
+    log_line("selftest",
+             "auditor against processor rules=%u tried=%u mutations=%u "
+             "disagreements=%u known-errors=%u",
+             audit_rule_count(), suite->rules, suite->mutations, suite->disagreements,
+             suite->known);
+    audit_rig_destroy(suite->rig);
+}
+
+const struct selftest_suite selftest_audit_rules = {
+    .count = count, .name = name, .begin = begin, .run = run, .end = end};

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * mode=selftest: suites of tests, each test a line of KTAP. A test's name begins with its suite's;
+ * select= takes a glob over them. Runs in VMX operation, on an emulator as on a real machine.
+ */
+#ifndef SELFTEST_SELFTEST_H
+#define SELFTEST_SELFTEST_H
+
+#include "selftest/ktap.h"
+#include "vmx/operation.h"
+
+#define SELFTEST_NAME 64
+#define SELFTEST_NOTE 160
+
+struct selftest_request {
+    const char *select;   /* a glob; "": all but those that run only when named */
+    const char *machine;  /* such as bochs-3.0: whose known errors are expected; "": none */
+    uint64_t seed, count; /* of random tests; 0: the test's own */
+};
+
+/* What a running test knows and says. */
+struct selftest {
+    const struct vmx_operation *operation;
+    const struct selftest_request *request;
+    char note[SELFTEST_NOTE]; /* for its line; "": none */
+    void *suite;              /* the suite's own, from begin() to end() */
+};
+
+/* Tests that share a ground. */
+struct selftest_suite {
+    unsigned (*count)(void);
+    void (*name)(unsigned test, char *name, size_t size);
+    bool only_named; /* left out unless select= is the test's whole name */
+    /* Before the first and after the last test that is selected. begin() false: `note` says why
+     * none of them can run. */
+    bool (*begin)(struct selftest *selftest);
+    enum ktap_status (*run)(struct selftest *selftest, unsigned test);
+    void (*end)(struct selftest *selftest);
+};
+
+struct selftest_tally {
+    unsigned ok, not_ok, skip, todo;
+};
+
+/* Runs what the request selects; logs a summary. */
+struct selftest_tally selftest_run(const struct vmx_operation *operation,
+                                   const struct selftest_request *request);
+
+/* The suites. */
+extern const struct selftest_suite selftest_audit_rules, selftest_audit_random;
+
+#endif
