@@ -1,16 +1,114 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * audit.random: many random states, each audited and tried. Every mutation has a seed of its own:
+ * what is printed of a disagreement makes that one again.
+ */
+#include "kernel/format.h"
+#include "kernel/log.h"
+#include "kernel/string.h"
+#include "selftest/audit_mutator.h"
+#include "selftest/audit_rig.h"
+#include "selftest/known_errors.h"
 #include "selftest/selftest.h"
+
+#define DEFAULT_SEED  UINT64_C(1)
+#define DEFAULT_COUNT UINT64_C(20000)
+#define MOST_PRINTED  20
 
 static unsigned count(void)
 {
-    return 0;
+    return 1;
 }
 
 static void name(unsigned test, char *text, size_t size)
 {
     (void)test;
-    (void)size;
-    text[0] = '\0';
+    string_copy(text, size, "audit.random");
 }
 
-const struct selftest_suite selftest_audit_random = {.count = count, .name = name};
+static bool begin(struct selftest *selftest)
+{
+    selftest->suite = audit_rig_create(selftest->operation, selftest->note, sizeof(selftest->note));
+    return selftest->suite != NULL;
+}
+
+static void end(struct selftest *selftest)
+{
+    audit_rig_destroy(selftest->suite);
+}
+
+static void log_disagreement(const struct audit_rig *rig, uint64_t seed, const char *what,
+                             const struct audit_trial *trial)
+{
+    char expected[48];
+
+    audit_expected_text(trial, expected, sizeof(expected));
+    log_line("selftest", "%s expected=%s answer=%s detail=%lu findings=%u seed=0x%lx", what,
+             expected, entry_answer_name(trial->answer), trial->detail, trial->count, seed);
+    for (unsigned i = 0; i < MIN(trial->count, 4U); i++) {
+        log_line("selftest", "found rule=%s", trial->findings[i].rule->name);
+    }
+    audit_rig_log_changes(rig);
+    log_line("selftest", "again by \"mode=selftest select=audit.random count=1 seed=0x%lx\"", seed);
+}
+
+/* Gives whether auditor and processor agree, or disagree as is known. */
+static bool try_one(struct audit_rig *rig, const char *machine, uint64_t seed, bool print,
+                    struct audit_trial *trial)
+{
+    struct random random = {seed};
+    const struct known_error *error;
+    struct audit tried;
+    enum trial_verdict verdict;
+
+    rig->trial = rig->base;
+    audit_mutate_randomly(&rig->trial, &rig->sandbox, &random);
+    audit_make_harmless(&rig->trial, &rig->base, &rig->sandbox);
+    tried = rig->trial;
+    audit_rig_try(rig, trial);
+    rig->trial = tried;
+    verdict = known_errors_judge(machine, &tried, trial, &error);
+    rig->total.mutations++;
+    rig->total.known += verdict == TRIAL_KNOWN;
+    if (verdict == TRIAL_AGREES || verdict == TRIAL_KNOWN) {
+        return true;
+    }
+    if (print) {
+        log_disagreement(rig, seed,
+                         verdict == TRIAL_DISAPPEARED ? "a known error of the emulator is not there"
+                                                      : "auditor and processor disagree",
+                         trial);
+    }
+    return false;
+}
+
+static enum ktap_status run(struct selftest *selftest, unsigned test)
+{
+    const struct selftest_request *request = selftest->request;
+    uint64_t seed = request->seed != 0 ? request->seed : DEFAULT_SEED;
+    uint64_t wanted = request->count != 0 ? request->count : DEFAULT_COUNT;
+    unsigned answers[ANSWER_OTHER + 1] = {0};
+    struct audit_rig *rig = selftest->suite;
+
+    (void)test;
+    for (uint64_t n = 0; n < wanted; n++) {
+        struct audit_trial trial;
+        bool print = rig->total.disagreements < MOST_PRINTED;
+
+        rig->total.disagreements += !try_one(rig, request->machine, seed + n, print, &trial);
+        answers[trial.answer]++;
+    }
+    log_line("selftest",
+             "random states mutations=%u disagreements=%u known-errors=%u controls=%u host=%u "
+             "guest=%u accepted=%u other=%u seed=0x%lx",
+             rig->total.mutations, rig->total.disagreements, rig->total.known,
+             answers[ANSWER_CONTROLS], answers[ANSWER_HOST], answers[ANSWER_GUEST],
+             answers[ANSWER_MSR_LOAD] + answers[ANSWER_ENTERED], answers[ANSWER_OTHER], seed);
+    format_text(selftest->note, sizeof(selftest->note),
+                "mutations=%u disagreements=%u known-errors=%u", rig->total.mutations,
+                rig->total.disagreements, rig->total.known);
+    return rig->total.disagreements == 0 ? KTAP_OK : KTAP_NOT_OK;
+}
+
+const struct selftest_suite selftest_audit_random = {
+    .count = count, .name = name, .only_named = true, .begin = begin, .run = run, .end = end};

@@ -248,3 +248,13 @@ void audit_rig_destroy(struct audit_rig *rig)
     }
     page_give(hpa_of(rig), RIG_PAGES);
 }
+
+void audit_rig_log_changes(const struct audit_rig *rig)
+{
+    for (unsigned i = 0; i < VMCS_FIELDS; i++) {
+        if (rig->trial.value[i] != rig->base.value[i]) {
+            log_line("selftest", "changed field=%s was=0x%lx now=0x%lx",
+                     vmcs_field_name(vmcs_field_at(i)), rig->base.value[i], rig->trial.value[i]);
+        }
+    }
+}

@@ -11,6 +11,11 @@
 #include "selftest/audit_compare.h"
 #include "vmx/launch.h"
 
+/* Sums over a suite. */
+struct audit_total {
+    unsigned rules, mutations, disagreements, known;
+};
+
 struct audit_rig {
     struct vm vm;
     struct vcpu *vcpu;
@@ -18,6 +23,7 @@ struct audit_rig {
     struct audit base;    /* enters, up to the poison */
     struct audit written; /* what the VMCS holds */
     struct audit trial;   /* what is to be tried */
+    struct audit_total total;
 };
 
 /* Builds it. NULL: `why` tells. */
@@ -32,5 +38,8 @@ void audit_rig_reset(struct audit_rig *rig);
  * it, and tries it by VMLAUNCH. Afterwards the host is as it was, whatever was loaded.
  */
 void audit_rig_try(struct audit_rig *rig, struct audit_trial *result);
+
+/* Logs the fields in which rig->trial is not the base. */
+void audit_rig_log_changes(const struct audit_rig *rig);
 
 #endif

@@ -20,14 +20,9 @@ struct progress {
     unsigned mutations, breaking; /* tried */
     unsigned wrong;               /* of the auditor: not exactly the rule is found broken */
     unsigned disagreements;       /* unexplained */
-    unsigned known;               /* explained by a known error of the emulator */
-    const char *missing;          /* a control that a mutation wanted in vain */
-};
-
-/* Totals, for the summary of the suite. */
-struct rules_suite {
-    struct audit_rig *rig;
-    unsigned rules, mutations, disagreements, known;
+    unsigned known;               /* as a known error of the emulator predicts */
+    const struct known_error *error;
+    const char *missing; /* a control that a mutation wanted in vain */
 };
 
 static unsigned count(void)
@@ -55,12 +50,11 @@ static void name(unsigned test, char *text, size_t size)
 
 static bool begin(struct selftest *selftest)
 {
-    static struct rules_suite suite;
+    struct audit_rig *rig =
+        audit_rig_create(selftest->operation, selftest->note, sizeof(selftest->note));
 
-    suite = (struct rules_suite){
-        .rig = audit_rig_create(selftest->operation, selftest->note, sizeof(selftest->note))};
-    selftest->suite = &suite;
-    return suite.rig != NULL;
+    selftest->suite = rig;
+    return rig != NULL;
 }
 
 /* Whether the findings are what the mutation is meant to cause. The poison is always found, where
@@ -90,16 +84,6 @@ static bool found_as_meant(const struct progress *progress, enum audit_op kind,
     }
 }
 
-static void log_changes(const struct audit_rig *rig)
-{
-    for (unsigned i = 0; i < VMCS_FIELDS; i++) {
-        if (rig->trial.value[i] != rig->base.value[i]) {
-            log_line("selftest", "changed field=%s was=0x%lx now=0x%lx",
-                     vmcs_field_name(vmcs_field_at(i)), rig->base.value[i], rig->trial.value[i]);
-        }
-    }
-}
-
 static void report(const struct progress *progress, const char *what,
                    const struct audit_trial *trial)
 {
@@ -113,6 +97,29 @@ static void report(const struct progress *progress, const char *what,
         log_line("selftest", "found test=%s rule=%s", progress->name,
                  trial->findings[i].rule->name);
     }
+}
+
+static void judge_trial(struct audit_rig *rig, const struct selftest *selftest,
+                        const struct audit_trial *trial, struct progress *progress)
+{
+    const struct known_error *error;
+
+    switch (known_errors_judge(selftest->request->machine, &rig->trial, trial, &error)) {
+    case TRIAL_AGREES:
+        return;
+    case TRIAL_KNOWN:
+        progress->known++;
+        progress->error = error;
+        return;
+    case TRIAL_DISAPPEARED:
+        report(progress, "a known error of the emulator is not there", trial);
+        break;
+    case TRIAL_UNEXPECTED:
+        report(progress, "auditor and processor disagree", trial);
+        break;
+    }
+    progress->disagreements++;
+    audit_rig_log_changes(rig);
 }
 
 static void try_mutation(struct audit_rig *rig, const struct selftest *selftest,
@@ -135,15 +142,9 @@ static void try_mutation(struct audit_rig *rig, const struct selftest *selftest,
     if (!found_as_meant(progress, audit_mutation_kind(start), &trial)) {
         progress->wrong++;
         report(progress, "the auditor does not find what the mutation is made for", &trial);
-        log_changes(rig);
-    } else if (audit_agrees(&trial)) {
-        return;
-    } else if (known_error_explains(selftest->request->machine, &rig->trial, &trial)) {
-        progress->known++;
+        audit_rig_log_changes(rig);
     } else {
-        progress->disagreements++;
-        report(progress, "auditor and processor disagree", &trial);
-        log_changes(rig);
+        judge_trial(rig, selftest, &trial, progress);
     }
 }
 
@@ -151,15 +152,14 @@ static void try_mutation(struct audit_rig *rig, const struct selftest *selftest,
 static enum ktap_status judge(const struct progress *progress, const struct selftest *selftest,
                               char *text, size_t size)
 {
-    const struct known_error *known = known_error_of(selftest->request->machine, progress->rule);
-
     if (progress->wrong != 0 || progress->disagreements != 0) {
         format_text(text, size, "wrong=%u disagreements=%u of %u mutations", progress->wrong,
                     progress->disagreements, progress->mutations);
         return KTAP_NOT_OK;
     }
-    if (progress->known != 0 && known != NULL) {
-        format_text(text, size, "%s: %s", selftest->request->machine, known->does);
+    if (progress->known != 0) {
+        format_text(text, size, "%s %s (%s)", selftest->request->machine, progress->error->does,
+                    progress->error->rule);
         return KTAP_TODO;
     }
     if (progress->breaking == 0) {
@@ -168,42 +168,38 @@ static enum ktap_status judge(const struct progress *progress, const struct self
                                               : "this processor cannot break it");
         return KTAP_SKIP;
     }
-    if (known != NULL) {
-        format_text(text, size, "the known error is not there: %s", known->does);
-        return KTAP_NOT_OK;
-    }
     format_text(text, size, "mutations=%u", progress->mutations);
     return KTAP_OK;
 }
 
 static enum ktap_status run(struct selftest *selftest, unsigned test)
 {
-    struct rules_suite *suite = selftest->suite;
+    struct audit_rig *rig = selftest->suite;
     struct progress progress = {0};
 
     progress.rule = find_rule(test, &progress.section);
     name(test, progress.name, sizeof(progress.name));
     for (const audit_step *start = audit_mutation_find(progress.rule->proofs); start != NULL;
          start = audit_mutation_find(start + 1)) {
-        try_mutation(suite->rig, selftest, start, &progress);
+        try_mutation(rig, selftest, start, &progress);
     }
-    suite->rules += progress.breaking != 0;
-    suite->mutations += progress.mutations;
-    suite->disagreements += progress.disagreements + progress.wrong;
-    suite->known += progress.known;
+    rig->total.rules += progress.breaking != 0;
+    rig->total.mutations += progress.mutations;
+    rig->total.disagreements += progress.disagreements + progress.wrong;
+    rig->total.known += progress.known;
     return judge(&progress, selftest, selftest->note, sizeof(selftest->note));
 }
 
 static void end(struct selftest *selftest)
 {
-    const struct rules_suite *suite = selftest->suite;
+    struct audit_rig *rig = selftest->suite;
 
     log_line("selftest",
              "auditor against processor rules=%u tried=%u mutations=%u "
              "disagreements=%u known-errors=%u",
-             audit_rule_count(), suite->rules, suite->mutations, suite->disagreements,
-             suite->known);
-    audit_rig_destroy(suite->rig);
+             audit_rule_count(), rig->total.rules, rig->total.mutations, rig->total.disagreements,
+             rig->total.known);
+    audit_rig_destroy(rig);
 }
 
 const struct selftest_suite selftest_audit_rules = {

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Errors of emulators in the checks of VM entry, each with what the SDM says and what the emulator
- * does: expected where machine= names that emulator and version, and only there. docs/emulators.md
- * tells of them.
+ * does: expected where machine= names that emulator and version, and only there. An error predicts
+ * the wrong answer exactly: the right one is then as unexpected as any other, so that an error that
+ * disappears is noticed too. docs/emulators.md tells of them. Pure.
  */
 #ifndef SELFTEST_KNOWN_ERRORS_H
 #define SELFTEST_KNOWN_ERRORS_H
@@ -11,16 +12,29 @@
 
 struct known_error {
     const char *machine; /* as machine= has it: "bochs-3.0" */
-    const char *rule;
-    const char *says; /* the SDM */
-    const char *does; /* the emulator */
+    const char *rule;    /* the one that the emulator gets wrong */
+    /* Where the error shows; NULL: wherever the rule is broken. */
+    bool (*shows)(const struct audit *audit);
+    enum entry_answer answer; /* what the emulator answers there: ANSWER_ENTERED: it does not check
+                                 the rule */
+    const char *says;         /* the SDM */
+    const char *does;         /* the emulator */
 };
 
-/* The known error of `machine` about `rule`; NULL: none. */
-const struct known_error *known_error_of(const char *machine, const struct audit_rule *rule);
+/* What an answer is, beside what the SDM and the known errors let expect. */
+enum trial_verdict {
+    TRIAL_AGREES,      /* as the SDM says */
+    TRIAL_KNOWN,       /* as known errors of the emulator predict, against the SDM */
+    TRIAL_UNEXPECTED,  /* neither */
+    TRIAL_DISAPPEARED, /* as the SDM says, but a known error predicts otherwise */
+};
 
-/* Whether known errors of `machine` explain that the trial's answer is not the expected one. */
-bool known_error_explains(const char *machine, const struct audit *audit,
-                          const struct audit_trial *trial);
+/*
+ * Judges a trial of the state `audit` on `machine`. `known` is set to the first error that predicts
+ * something, or NULL.
+ */
+enum trial_verdict known_errors_judge(const char *machine, const struct audit *audit,
+                                      const struct audit_trial *trial,
+                                      const struct known_error **known);
 
 #endif

@@ -103,7 +103,7 @@ static const struct audit_rule rip_rules[] = {
     {"guest.rflags.must_be_0", "bits 63:22, 15, 5 and 3 of RFLAGS must be 0", keeps_rflags_zeros,
      PROOFS(BREAKS, RAISE(GUEST_RFLAGS, 3), BREAKS, RAISE(GUEST_RFLAGS, 5), BREAKS,
             RAISE(GUEST_RFLAGS, 15), BREAKS, RAISE(GUEST_RFLAGS, 22), BREAKS,
-            RAISE(GUEST_RFLAGS, 63), KEEPS, OR(GUEST_RFLAGS, 0x1F7CD5)),
+            RAISE(GUEST_RFLAGS, 63), KEEPS, OR(GUEST_RFLAGS, 0x1D7CD5)),
      FIELDS_1(GUEST_RFLAGS)},
     {"guest.rflags.must_be_1", "bit 1 of RFLAGS must be 1", keeps_rflags_one,
      PROOFS(BREAKS, LOWER(GUEST_RFLAGS, 1), KEEPS, RAISE(GUEST_RFLAGS, 1)), FIELDS_1(GUEST_RFLAGS)},

@@ -111,14 +111,26 @@ static bool poke(const struct applying *applying, uint32_t at, const void *value
     return true;
 }
 
-/* Of a group: the lowest bit that must be 0, or that must be 1; 0: there is none. */
-static uint32_t lowest_zero(const struct audit *audit, unsigned group)
+/* Of a group: a bit that must be 0, of those without a name the highest, so that no other rule is
+ * about it; 0: there is none. */
+static uint32_t refused_bit(const struct audit *audit, unsigned group)
 {
     uint32_t zeros = ~audit->can->range[group].may_be_1;
+    uint32_t named = 0;
 
-    return zeros & -zeros;
+    for (unsigned bit = 32; bit-- != 0;) {
+        if (!(zeros >> bit & 1)) {
+            continue;
+        }
+        if (control_name((enum control_group)group, bit) == NULL) {
+            return UINT32_C(1) << bit;
+        }
+        named = named != 0 ? named : UINT32_C(1) << bit;
+    }
+    return named;
 }
 
+/* The lowest bit that must be 1. */
 static uint32_t lowest_one(const struct audit *audit, unsigned group)
 {
     uint32_t ones = audit->can->range[group].must_be_1;
@@ -207,8 +219,8 @@ static bool new_value(const struct applying *applying, struct audit_step_parts s
         *value &= ~BIT(step.argument);
         return true;
     case STEP_OR_REFUSED:
-        *value |= lowest_zero(audit, step.argument);
-        return lowest_zero(audit, step.argument) != 0;
+        *value |= refused_bit(audit, step.argument);
+        return refused_bit(audit, step.argument) != 0;
     case STEP_CLEAR_ONE:
         *value &= ~(uint64_t)lowest_one(audit, step.argument);
         return lowest_one(audit, step.argument) != 0;
@@ -267,6 +279,16 @@ bool audit_mutate(struct audit *audit, const audit_step *start, const struct aud
             (!is_of_field(parts) || audit->present[parts.field]) && apply_step(&applying, parts);
     }
     *missing = applying.missing;
+    audit_prepare(audit);
+    return applied;
+}
+
+bool audit_apply_preset(struct audit *audit, enum audit_preset preset,
+                        const struct audit_sandbox *sandbox)
+{
+    struct applying applying = {audit, sandbox, ""};
+    bool applied = apply_preset(&applying, preset);
+
     audit_prepare(audit);
     return applied;
 }

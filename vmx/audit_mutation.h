@@ -28,7 +28,8 @@ enum audit_op {
     STEP_LOWER,       /* field &= ~(1 << argument) */
     STEP_ON,          /* the controls `value` of the group `argument` = 1, its group activated */
     STEP_OFF,         /* = 0 */
-    STEP_OR_REFUSED,  /* field |= the lowest bit that must be 0 in the group `argument` */
+    STEP_OR_REFUSED,  /* field |= a bit that must be 0 in the group `argument`, with no meaning if
+                         there is such */
     STEP_CLEAR_ONE,   /* field &= ~ the lowest bit that must be 1 there */
     STEP_SET_ONES,    /* field = the bits that must be 1 there */
     STEP_NEED,        /* applies only where the symbol `argument` is not 0 */
@@ -126,6 +127,10 @@ enum audit_op audit_mutation_kind(const audit_step *start);
 
 /* The next start of a mutation at or after `step`; NULL: there is none. */
 const audit_step *audit_mutation_find(const audit_step *step);
+
+/* Does what a preset says, and prepares `audit` again. False, as of audit_mutate(). */
+bool audit_apply_preset(struct audit *audit, enum audit_preset preset,
+                        const struct audit_sandbox *sandbox);
 
 /*
  * Applies the mutation that starts at `start` to the values of `audit`, and prepares it again.
