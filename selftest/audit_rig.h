@@ -14,6 +14,7 @@
 /* Sums over a suite. */
 struct audit_total {
     unsigned rules, mutations, disagreements, known;
+    unsigned avoided; /* states that the emulator would not outlive */
 };
 
 struct audit_rig {

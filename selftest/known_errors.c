@@ -16,9 +16,15 @@ static bool free_error_codes(const struct audit *audit)
     return audit->can->basic & VMX_BASIC_ERROR_CODE;
 }
 
+/* Posted interrupts are looked at under the TPR shadow alone. */
+static bool no_shadow(const struct audit *audit)
+{
+    return !(audit->control[CONTROL_PRIMARY] & PRIMARY_TPR_SHADOW);
+}
+
 static bool descriptor_aligned_64(const struct audit *audit)
 {
-    return (V(POSTED_INTERRUPT_DESCRIPTOR) & 0xFF) != 0 &&
+    return !no_shadow(audit) && (V(POSTED_INTERRUPT_DESCRIPTOR) & 0xFF) != 0 &&
            (V(POSTED_INTERRUPT_DESCRIPTOR) & 0x3F) == 0 &&
            audit->control[CONTROL_PIN] & PIN_POSTED_INTERRUPTS;
 }
@@ -26,7 +32,7 @@ static bool descriptor_aligned_64(const struct audit *audit)
 static bool high_pending(const struct audit *audit)
 {
     return (V(GUEST_PENDING_DEBUG) & UINT32_MAX &
-            (BITS(31, 17) | BIT(15) | BIT(13) | BITS(10, 4))) == 0;
+            (BITS(31, 17) | BIT(15) | BIT(13) | BITS(11, 4))) == 0;
 }
 
 static bool ssp_not_canonical(const struct audit *audit)
@@ -40,11 +46,57 @@ static bool halts(const struct audit *audit)
     return V(GUEST_ACTIVITY) == 1;
 }
 
+/* The end of an MSR area, by the SDM and by what a product of 32 bits makes of it. */
+static bool ends_beyond(const struct audit *audit, uint64_t address, uint64_t bytes)
+{
+    return ((address + bytes - 1) & audit->address_reserved) != 0;
+}
+
+static bool refuses_end(const struct audit *audit, uint64_t address, uint64_t count)
+{
+    return count != 0 && !(address & audit->address_reserved) &&
+           ends_beyond(audit, address, (uint32_t)(count * 16)) &&
+           !ends_beyond(audit, address, count * 16);
+}
+
+#define AREA_END(name, symbol)                                                                     \
+    static bool refuses_##name(const struct audit *audit)                                          \
+    {                                                                                              \
+        return refuses_end(audit, V(symbol##_ADDRESS), V(symbol##_COUNT));                         \
+    }                                                                                              \
+    static bool misses_##name(const struct audit *audit)                                           \
+    {                                                                                              \
+        return !ends_beyond(audit, V(symbol##_ADDRESS), (uint32_t)(V(symbol##_COUNT) * 16));       \
+    }
+AREA_END(store, EXIT_MSR_STORE)
+AREA_END(load, EXIT_MSR_LOAD)
+AREA_END(entry, ENTRY_MSR_LOAD)
+
 #define BOCHS "bochs-3.0"
+
+#define END_SAYS "the end of an MSR area is computed with more bits than an address has"
+#define END_DOES "multiplies the count by 16 in 32 bits"
+#define END_ERRORS(rule, name)                                                                     \
+    {BOCHS, rule, refuses_##name, ANSWER_CONTROLS, END_SAYS, END_DOES},                            \
+    {                                                                                              \
+        BOCHS, rule, misses_##name, ANSWER_ENTERED, END_SAYS, END_DOES                             \
+    }
+
+#define POSTED_SAYS "posted interrupts need virtual-interrupt delivery, and so the TPR shadow"
+#define POSTED_DOES "does not check it without the TPR shadow"
 
 static const struct known_error errors[] = {
     {BOCHS, "control.posted.aligned", descriptor_aligned_64, ANSWER_CONTROLS,
      "bits 5:0 of the posted-interrupt descriptor address must be 0", "wants bits 7:0 to be 0"},
+    {BOCHS, "control.posted.aligned", no_shadow, ANSWER_ENTERED, POSTED_SAYS, POSTED_DOES},
+    {BOCHS, "control.posted.width", no_shadow, ANSWER_ENTERED, POSTED_SAYS, POSTED_DOES},
+    {BOCHS, "control.posted.vector", no_shadow, ANSWER_ENTERED, POSTED_SAYS, POSTED_DOES},
+    {BOCHS, "control.posted.acknowledge", no_shadow, ANSWER_ENTERED, POSTED_SAYS, POSTED_DOES},
+    {BOCHS, "control.posted.virtual_interrupt", no_shadow, ANSWER_ENTERED, POSTED_SAYS,
+     POSTED_DOES},
+    END_ERRORS("control.exit_msr_store.end", store),
+    END_ERRORS("control.exit_msr_load.end", load),
+    END_ERRORS("control.entry_msr_load.end", entry),
     {BOCHS, "control.exit2.must_be_0", high_exit2, ANSWER_ENTERED,
      "reserved bits of the secondary VM-exit controls must be 0", "does not look at bits 63:32"},
     {BOCHS, "control.entry.smm", NULL, ANSWER_GUEST,
@@ -190,4 +242,11 @@ enum trial_verdict known_errors_judge(const char *machine, const struct audit *a
         return audit_agrees(trial) ? TRIAL_AGREES : TRIAL_KNOWN;
     }
     return audit_agrees(trial) ? TRIAL_DISAPPEARED : TRIAL_UNEXPECTED;
+}
+
+/* Bochs 3.0 enters an IA-32e mode guest whose CR0.PE is 0, as it does not look at CR0.PG, and then
+ * panics ("EFER.LMA is set when CR0.PE=0"). */
+bool known_errors_deadly(const char *machine, const struct audit *audit)
+{
+    return strcmp(machine, BOCHS) == 0 && audit->ia32e_guest && !(V(GUEST_CR0) & CR0_PE);
 }

@@ -37,4 +37,7 @@ enum trial_verdict known_errors_judge(const char *machine, const struct audit *a
                                       const struct audit_trial *trial,
                                       const struct known_error **known);
 
+/* Whether `machine` would not outlive a VM entry with that state: it must not be tried. */
+bool known_errors_deadly(const char *machine, const struct audit *audit);
+
 #endif
