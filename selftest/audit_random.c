@@ -63,7 +63,7 @@ static bool try_one(struct audit_rig *rig, const char *machine, uint64_t seed, b
 
     rig->trial = rig->base;
     audit_mutate_randomly(&rig->trial, &rig->sandbox, &random);
-    audit_make_harmless(&rig->trial, &rig->base, &rig->sandbox);
+    audit_make_harmless(&rig->trial, &rig->base, &rig->sandbox, machine);
     if (known_errors_deadly(machine, &rig->trial)) {
         rig->total.avoided++;
         trial->answer = ANSWER_OTHER;

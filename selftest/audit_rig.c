@@ -171,6 +171,17 @@ void audit_rig_reset(struct audit_rig *rig)
     audit_sandbox_fill(&rig->sandbox, rig->vcpu->capabilities);
 }
 
+/* What a control makes the processor store to. */
+static void point_to_sandbox(struct audit_rig *rig)
+{
+    static const uint8_t fields[] = {INDEX_VIRTUAL_APIC_ADDRESS, INDEX_POSTED_INTERRUPT_DESCRIPTOR,
+                                     INDEX_PML_ADDRESS, INDEX_VE_INFORMATION_ADDRESS};
+
+    for (unsigned i = 0; i < ARRAY_SIZE(fields); i++) {
+        rig->trial.value[fields[i]] = rig->sandbox.hpa.value + SANDBOX_ANY;
+    }
+}
+
 /* The VMCS of the built-in hlt, with the poison, and every unused field given a value. */
 static void make_base(struct audit_rig *rig)
 {
@@ -179,6 +190,7 @@ static void make_base(struct audit_rig *rig)
     audit_read(&rig->written, vcpu->capabilities, &vcpu->facts, hpa_of(vcpu->vmcs));
     rig->trial = rig->written;
     fill_unused(&rig->trial);
+    point_to_sandbox(rig);
     rig->trial.value[INDEX_ENTRY_MSR_LOAD_ADDRESS] = rig->sandbox.hpa.value + SANDBOX_MSRS;
     rig->trial.value[INDEX_ENTRY_MSR_LOAD_COUNT] = 1;
     write_fields(rig);

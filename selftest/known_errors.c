@@ -41,6 +41,12 @@ static bool ssp_not_canonical(const struct audit *audit)
            (uint64_t)((int64_t)(V(GUEST_SSP) << 16) >> 16) != V(GUEST_SSP);
 }
 
+/* A usable SS with a null selector, in 64-bit mode. */
+static bool null_ss(const struct audit *audit)
+{
+    return audit->ia32e_guest && V(GUEST_CS_AR) & BIT(13) && !(V(GUEST_SS_SELECTOR) & 0xFFFC);
+}
+
 static bool halts(const struct audit *audit)
 {
     return V(GUEST_ACTIVITY) == 1;
@@ -82,6 +88,13 @@ AREA_END(entry, ENTRY_MSR_LOAD)
         BOCHS, rule, misses_##name, ANSWER_ENTERED, END_SAYS, END_DOES                             \
     }
 
+#define SS_ERROR(rule)                                                                             \
+    {                                                                                              \
+        BOCHS, "guest.ss." rule, null_ss, ANSWER_ENTERED,                                          \
+            "the base, limit and access rights of a usable SS are checked, whatever its selector", \
+            "checks none of them where the selector is null, in 64-bit mode"                       \
+    }
+
 #define POSTED_SAYS "posted interrupts need virtual-interrupt delivery, and so the TPR shadow"
 #define POSTED_DOES "does not check it without the TPR shadow"
 
@@ -119,6 +132,14 @@ static const struct known_error errors[] = {
      "does not check it"},
     {BOCHS, "guest.rip.64", NULL, ANSWER_ENTERED,
      "RIP's bits above the linear-address width must be alike", "does not check it"},
+    SS_ERROR("base.width"),
+    SS_ERROR("type"),
+    SS_ERROR("s"),
+    SS_ERROR("present"),
+    SS_ERROR("reserved_11_8"),
+    SS_ERROR("granularity.bytes"),
+    SS_ERROR("granularity.pages"),
+    SS_ERROR("reserved_31_17"),
     {BOCHS, "guest.rflags.vm", NULL, ANSWER_ENTERED, "RFLAGS.VM must be 0 where CR0.PE is 0",
      "does not check it"},
     {BOCHS, "guest.ssp.alike", ssp_not_canonical, ANSWER_GUEST,
@@ -244,9 +265,26 @@ enum trial_verdict known_errors_judge(const char *machine, const struct audit *a
     return audit_agrees(trial) ? TRIAL_DISAPPEARED : TRIAL_UNEXPECTED;
 }
 
-/* Bochs 3.0 enters an IA-32e mode guest whose CR0.PE is 0, as it does not look at CR0.PG, and then
- * panics ("EFER.LMA is set when CR0.PE=0"). */
+bool known_errors_doubt(const char *machine, const struct audit_rule *rule)
+{
+    for (unsigned i = 0; i < ARRAY_SIZE(errors); i++) {
+        if (strcmp(errors[i].rule, rule->name) == 0 && strcmp(errors[i].machine, machine) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/*
+ * Bochs 3.0 panics on two states that it enters: an IA-32e mode guest whose CR0.PE is 0, as it does
+ * not look at CR0.PG ("EFER.LMA is set when CR0.PE=0"), and a guest whose CR4.LA57 is not the
+ * host's, which the SDM allows ("VMENTER CR4 is broken").
+ */
 bool known_errors_deadly(const char *machine, const struct audit *audit)
 {
-    return strcmp(machine, BOCHS) == 0 && audit->ia32e_guest && !(V(GUEST_CR0) & CR0_PE);
+    bool no_pe = audit->ia32e_guest && !(V(GUEST_CR0) & CR0_PE);
+    bool other_la57 =
+        audit->can->cr4_fixed1 & CR4_LA57 && ((V(GUEST_CR4) & CR4_LA57) != 0) != audit->facts->la57;
+
+    return strcmp(machine, BOCHS) == 0 && (no_pe || other_la57);
 }

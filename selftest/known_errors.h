@@ -37,6 +37,9 @@ enum trial_verdict known_errors_judge(const char *machine, const struct audit *a
                                       const struct audit_trial *trial,
                                       const struct known_error **known);
 
+/* Whether `machine` has a known error about `rule`: what the rule refuses it may accept. */
+bool known_errors_doubt(const char *machine, const struct audit_rule *rule);
+
 /* Whether `machine` would not outlive a VM entry with that state: it must not be tried. */
 bool known_errors_deadly(const char *machine, const struct audit *audit);
 
