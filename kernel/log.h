@@ -10,6 +10,10 @@
 
 #define LOG_COLUMNS 200
 
+/* What a record may have behind the topic and its blank, however many digits the seconds and the
+ * processor's number take. */
+#define LOG_ROOM (LOG_COLUMNS - 34)
+
 /*
  * Prints one record. What does not fit in 200 columns is cut, and the line then ends in "...";
  * bytes that are not printable ASCII become '?'. Text that a guest or a person chose goes through

@@ -5,10 +5,6 @@
 #include "kernel/format.h"
 #include "kernel/log.h"
 
-/* What the log puts before a record's words: time, processor, topic. Seconds may need more than six
- * digits. */
-#define PREFIX 34
-
 const char *audit_stage_name(enum audit_stage stage)
 {
     static const char *const names[AUDIT_STAGES] = {
@@ -100,7 +96,7 @@ void audit_finding_text(const struct audit_finding *finding, struct audit_lines 
 {
     const struct audit_rule *rule = finding->rule;
     const char *title = finding->section->title;
-    size_t room = LOG_COLUMNS - PREFIX;
+    size_t room = LOG_ROOM;
     char keys[sizeof(lines->first)];
 
     keys_text(finding, keys, sizeof(keys));

@@ -6,6 +6,7 @@
 #include "vmx/audit_log.h"
 #include "vmx/audit_read.h"
 #include "vmx/audit_text.h"
+#include "vmx/dump.h"
 
 #define MOST_LOGGED 16
 
@@ -113,6 +114,7 @@ void audit_after_refusal(struct vcpu *vcpu, enum audit_stage stage)
                  vcpu->vm->id, vcpu->id, audit_stage_name(stage), findings.count);
         log_disagreement();
     }
+    vmcs_dump_log(&findings.audit);
 }
 
 void audit_after_entry(const struct vcpu *vcpu)

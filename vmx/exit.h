@@ -88,4 +88,7 @@ bool exit_has_length(const struct vmx_exit *exit);
  * Pure. */
 void exit_text(const struct vmx_exit *exit, char *text, size_t size);
 
+/* The same of an event, in the common layout: "hardware exception, vector 0xe #PF". Pure. */
+void interruption_text(uint32_t information, char *text, size_t size);
+
 #endif

@@ -3,6 +3,7 @@
 #include "ept/violation.h"
 #include "kernel/fault.h"
 #include "kernel/format.h"
+#include "kernel/string.h"
 #include "vmx/exit.h"
 #include "vmx/qualification.h"
 
@@ -74,7 +75,7 @@ static void task_switch_text(uint64_t qualification, char *text, size_t size)
                 task.selector);
 }
 
-static void interruption_text(uint32_t information, char *text, size_t size)
+void interruption_text(uint32_t information, char *text, size_t size)
 {
     static const char *const types[8] = {
         "external interrupt", "reserved type",      "NMI",
@@ -82,9 +83,11 @@ static void interruption_text(uint32_t information, char *text, size_t size)
         "software exception", "other event",
     };
     unsigned vector = (unsigned)FIELD_GET(INTERRUPTION_VECTOR, information);
+    const char *name = vector_name(vector);
+    bool named = strcmp(name, vector_name(UINT8_MAX)) != 0;
 
-    format_text(text, size, "%s, vector 0x%x %s", types[FIELD_GET(INTERRUPTION_TYPE, information)],
-                vector, vector < 32 ? vector_name(vector) : "");
+    format_text(text, size, "%s, vector 0x%x%s%s", types[FIELD_GET(INTERRUPTION_TYPE, information)],
+                vector, named ? " " : "", named ? name : "");
 }
 
 void exit_text(const struct vmx_exit *exit, char *text, size_t size)

@@ -3,10 +3,7 @@
 
 #include "kernel/cpu.h"
 #include "kernel/panic.h"
-#include "vmx/vmcs.h"
-
-#define RIGHTS_L   BIT(13)
-#define RIGHTS_DPL BITS(6, 5) /* of SS: the CPL */
+#include "vmx/segment.h"
 
 /* SDM vol. 3C, "Guest/Host Masks and Read Shadows for CR0 and CR4". */
 static uint64_t as_guest_sees(struct vmcs_field real, struct vmcs_field mask,

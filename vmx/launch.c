@@ -3,7 +3,6 @@
 #include "vmx/launch.h"
 
 #include "kernel/console.h"
-#include "kernel/format.h"
 #include "kernel/image.h"
 #include "kernel/log.h"
 #include "kernel/memory.h"
@@ -12,6 +11,7 @@
 #include "kernel/time.h"
 #include "vmx/attention.h"
 #include "vmx/audit_read.h"
+#include "vmx/bit_names.h"
 #include "vmx/break.h"
 #include "vmx/entry_audit.h"
 #include "vmx/handlers.h"
@@ -87,24 +87,22 @@ static void adapt_fixed_bits(struct vcpu *vcpu)
     }
 }
 
-/* The names of the controls that are on, a line a group; bits without a name are reserved ones that
- * must be 1. */
+/* The names of the controls that are on, a group a line, or several where they do not fit; bits
+ * without a name are reserved ones that must be 1. */
 static void log_control_names(const struct vcpu *vcpu, enum control_group group)
 {
     static const char *const groups[CONTROL_GROUPS] = {"pin",   "primary",  "secondary", "exit",
                                                        "entry", "tertiary", "exit2"};
     uint32_t bits = vcpu->controls.bits[group];
-    char names[160] = "";
-    size_t at = 0;
+    unsigned bit = 0;
 
-    for (unsigned bit = 0; bit < 32; bit++) {
-        const char *name = bits & UINT32_C(1) << bit ? control_name(group, bit) : NULL;
-        if (name != NULL && at < sizeof(names)) {
-            name += strlen(groups[group]) + 1; /* "primary.hlt" */
-            at += format_text(names + at, sizeof(names) - at, "%s%s", at != 0 ? " " : "", name);
-        }
+    while (bit < 64) {
+        char names[LOG_ROOM - sizeof("controls vm=00 secondary=0x00000000 on=\"\"")];
+
+        bit = bit_names_text((enum bit_names)group, bits, bit, names, sizeof(names));
+        log_line("vmx", "controls vm=%u %s=0x%x on=\"%s\"", vcpu->vm->id, groups[group], bits,
+                 names);
     }
-    log_line("vmx", "controls vm=%u %s=0x%x on=\"%s\"", vcpu->vm->id, groups[group], bits, names);
 }
 
 static void log_controls(const struct vcpu *vcpu)

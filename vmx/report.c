@@ -3,8 +3,9 @@
 
 #include "kernel/cpu.h"
 #include "kernel/log.h"
+#include "kernel/string.h"
+#include "vmx/segment.h"
 #include "vmx/trace.h"
-#include "vmx/vmcs.h"
 
 static void log_registers(const struct vcpu *vcpu)
 {
@@ -24,29 +25,20 @@ static void log_registers(const struct vcpu *vcpu)
              vmread(VMCS_CR0_SHADOW), vmread(VMCS_CR4_SHADOW));
 }
 
-struct segment {
-    const char *name;
-    const struct vmcs_field *selector, *base, *limit, *rights;
-};
-
-#define SEGMENT(name, symbol)                                                                      \
-    (struct segment)                                                                               \
-    {                                                                                              \
-        name, &VMCS_GUEST_##symbol##_SELECTOR, &VMCS_GUEST_##symbol##_BASE,                        \
-            &VMCS_GUEST_##symbol##_LIMIT, &VMCS_GUEST_##symbol##_AR                                \
-    }
-
 static void log_segments(void)
 {
-    static const struct segment segments[] = {
-        SEGMENT("cs", CS), SEGMENT("ss", SS), SEGMENT("ds", DS),     SEGMENT("es", ES),
-        SEGMENT("fs", FS), SEGMENT("gs", GS), SEGMENT("ldtr", LDTR), SEGMENT("tr", TR),
-    };
+    for (unsigned segment = 0; segment < SEGMENTS; segment++) {
+        uint64_t value[SEGMENT_PARTS];
+        struct segment_lines lines;
 
-    for (unsigned i = 0; i < ARRAY_SIZE(segments); i++) {
-        log_line("vm", "state segment=%s selector=0x%lx base=0x%lx limit=0x%lx rights=0x%lx",
-                 segments[i].name, vmread(*segments[i].selector), vmread(*segments[i].base),
-                 vmread(*segments[i].limit), vmread(*segments[i].rights));
+        for (unsigned part = 0; part < SEGMENT_PARTS; part++) {
+            value[part] = vmread(vmcs_field_at(segment_field(segment, (enum segment_part)part)));
+        }
+        segment_text(segment, value, LOG_ROOM - strlen("state"), &lines);
+        log_line("vm", "state%s", lines.first);
+        if (lines.second[0] != '\0') {
+            log_line("vm", "state%s", lines.second);
+        }
     }
     log_line("vm", "state gdtr=0x%lx gdtr-limit=0x%lx idtr=0x%lx idtr-limit=0x%lx",
              vmread(VMCS_GUEST_GDTR_BASE), vmread(VMCS_GUEST_GDTR_LIMIT),

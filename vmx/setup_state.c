@@ -3,6 +3,7 @@
 #include "kernel/cpu.h"
 #include "kernel/percpu.h"
 #include "vmx/run.h"
+#include "vmx/segment.h"
 #include "vmx/setup.h"
 
 #define SELECTOR_RPL_TI BITS(2, 0) /* must be 0 in the host's selectors */
@@ -41,7 +42,6 @@ void setup_host_state(const struct vcpu *vcpu)
 #define RIGHTS_CODE_64  0xA09B /* present, accessed, execute/read, L, G */
 #define RIGHTS_DATA     0xC093 /* present, accessed, read/write, D/B, G */
 #define RIGHTS_TSS_BUSY 0x008B
-#define RIGHTS_UNUSABLE BIT(16)
 
 #define GUEST_CODE 0x08
 #define GUEST_DATA 0x10

@@ -52,6 +52,11 @@ caps_report_SOURCES = vmx/caps_report.c vmx/caps_fixed.c vmx/caps_record.c vmx/c
 UNIT_TESTS += exit_text
 exit_text_SOURCES = vmx/exit_text.c vmx/names.c ept/violation.c kernel/format.c kernel/fault.c
 
+UNIT_TESTS += dump
+dump_SOURCES = $(wildcard vmx/dump_*.c) vmx/segment.c vmx/bit_names.c vmx/controls.c \
+               vmx/vmcs_index.c vmx/names.c vmx/exit_text.c ept/violation.c kernel/format.c \
+               kernel/fault.c
+
 UNIT_TESTS += violation
 violation_SOURCES = ept/violation.c kernel/format.c
 
