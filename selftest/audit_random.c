@@ -26,17 +26,6 @@ static void name(unsigned test, char *text, size_t size)
     string_copy(text, size, "audit.random");
 }
 
-static bool begin(struct selftest *selftest)
-{
-    selftest->suite = audit_rig_create(selftest->operation, selftest->note, sizeof(selftest->note));
-    return selftest->suite != NULL;
-}
-
-static void end(struct selftest *selftest)
-{
-    audit_rig_destroy(selftest->suite);
-}
-
 static void log_disagreement(const struct audit_rig *rig, uint64_t seed, const char *what,
                              const struct audit_trial *trial)
 {
@@ -115,5 +104,9 @@ static enum ktap_status run(struct selftest *selftest, unsigned test)
     return rig->total.disagreements == 0 ? KTAP_OK : KTAP_NOT_OK;
 }
 
-const struct selftest_suite selftest_audit_random = {
-    .count = count, .name = name, .only_named = true, .begin = begin, .run = run, .end = end};
+const struct selftest_suite selftest_audit_random = {.count = count,
+                                                     .name = name,
+                                                     .only_named = true,
+                                                     .begin = audit_rig_begin,
+                                                     .run = run,
+                                                     .end = audit_rig_end};

@@ -198,50 +198,74 @@ static void make_base(struct audit_rig *rig)
     audit_rig_reset(rig);
 }
 
-static bool build(struct audit_rig *rig, const struct vmx_operation *operation, char *why,
-                  size_t size)
+static enum status build(struct audit_rig *rig, const struct vmx_operation *operation, char *why,
+                         size_t size)
 {
     const struct guest *guest = guest_find("hlt");
     const struct run_request request = {
         .trace = TRACE_OFF, .provoke = "", .breaks = "", .audit = AUDIT_OFF};
+    enum status status;
     hpa_t sandbox;
 
     if (page_take(SANDBOX_PAGES, PAGE_SIZE, PAGES_ANYWHERE, &sandbox) != STATUS_OK) {
         string_copy(why, size, "too little memory");
-        return false;
+        return STATUS_NO_MEMORY;
     }
     rig->sandbox = (struct audit_sandbox){pointer_to(sandbox), sandbox};
-    if (vm_create(&rig->vm, RIG_VM, guest->name, operation, why, size) != STATUS_OK ||
-        guest_build(&rig->vm, guest, NULL, 0, why, size) != STATUS_OK) {
-        return false;
+    status = vm_create(&rig->vm, RIG_VM, guest->name, operation, why, size);
+    if (status == STATUS_OK) {
+        status = guest_build(&rig->vm, guest, NULL, 0, why, size);
+    }
+    if (status != STATUS_OK) {
+        return status;
     }
     rig->vcpu = vm_prepare(&rig->vm, operation, &request);
     if (rig->vcpu == NULL) {
         string_copy(why, size, rig->vm.end.why);
-        return false;
+        return STATUS_UNSUPPORTED;
     }
     this_cpu()->tenant = rig->vcpu;
     host_state_save(&rig->vcpu->host);
     audit_sandbox_fill(&rig->sandbox, rig->vcpu->capabilities);
     make_base(rig);
-    return true;
+    return STATUS_OK;
 }
 
-struct audit_rig *audit_rig_create(const struct vmx_operation *operation, char *why, size_t size)
+enum status audit_rig_create(const struct vmx_operation *operation, struct audit_rig **rig,
+                             char *why, size_t size)
 {
-    struct audit_rig *rig;
+    enum status status;
     hpa_t pages;
 
     if (page_take(RIG_PAGES, PAGE_SIZE, PAGES_ANYWHERE, &pages) != STATUS_OK) {
         string_copy(why, size, "too little memory");
-        return NULL;
+        return STATUS_NO_MEMORY;
     }
-    rig = memset(pointer_to(pages), 0, sizeof(*rig));
-    if (!build(rig, operation, why, size)) {
-        audit_rig_destroy(rig);
-        return NULL;
+    *rig = memset(pointer_to(pages), 0, sizeof(**rig));
+    status = build(*rig, operation, why, size);
+    if (status != STATUS_OK) {
+        audit_rig_destroy(*rig);
     }
-    return rig;
+    return status;
+}
+
+enum ktap_status audit_rig_begin(struct selftest *selftest)
+{
+    struct audit_rig *rig = NULL;
+    enum status status =
+        audit_rig_create(selftest->operation, &rig, selftest->note, sizeof(selftest->note));
+
+    selftest->suite = rig;
+    if (!control_offered(&selftest->operation->capabilities, CONTROL_SECONDARY, SECONDARY_EPT)) {
+        string_copy(selftest->note, sizeof(selftest->note),
+                    "needs secondary.ept (IA32_VMX_PROCBASED_CTLS2 bit 1)");
+    }
+    return status == STATUS_OK ? KTAP_OK : status == STATUS_UNSUPPORTED ? KTAP_SKIP : KTAP_NOT_OK;
+}
+
+void audit_rig_end(struct selftest *selftest)
+{
+    audit_rig_destroy(selftest->suite);
 }
 
 void audit_rig_destroy(struct audit_rig *rig)

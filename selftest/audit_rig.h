@@ -9,6 +9,7 @@
 #define SELFTEST_AUDIT_RIG_H
 
 #include "selftest/audit_compare.h"
+#include "selftest/selftest.h"
 #include "vmx/launch.h"
 
 /* Sums over a suite. */
@@ -27,8 +28,15 @@ struct audit_rig {
     struct audit_total total;
 };
 
-/* Builds it. NULL: `why` tells. */
-struct audit_rig *audit_rig_create(const struct vmx_operation *operation, char *why, size_t size);
+/* Builds it. STATUS_UNSUPPORTED: this processor lacks what it needs; in all failures `why` tells.
+ */
+enum status audit_rig_create(const struct vmx_operation *operation, struct audit_rig **rig,
+                             char *why, size_t size) NODISCARD;
+
+/* begin() and end() of the suites that use it. */
+enum ktap_status audit_rig_begin(struct selftest *selftest);
+void audit_rig_end(struct selftest *selftest);
+
 void audit_rig_destroy(struct audit_rig *rig);
 
 /* Makes rig->trial the base again, the sandbox too. */

@@ -48,15 +48,6 @@ static void name(unsigned test, char *text, size_t size)
     format_text(text, size, "audit.%s", find_rule(test, &section)->name);
 }
 
-static bool begin(struct selftest *selftest)
-{
-    struct audit_rig *rig =
-        audit_rig_create(selftest->operation, selftest->note, sizeof(selftest->note));
-
-    selftest->suite = rig;
-    return rig != NULL;
-}
-
 /* Whether the findings are what the mutation is meant to cause. The poison is always found, where
  * the rule is not itself about the area that holds it. */
 static bool found_as_meant(const struct progress *progress, enum audit_op kind,
@@ -148,6 +139,23 @@ static void try_mutation(struct audit_rig *rig, const struct selftest *selftest,
     }
 }
 
+/* What the processor lacks: of a control, the capability MSR and the bit that say so. */
+static void skip_text(const char *missing, const struct vmx_operation *operation, char *text,
+                      size_t size)
+{
+    enum control_group group;
+    unsigned bit;
+
+    if (missing == NULL) {
+        string_copy(text, size, "this processor lacks the field");
+    } else if (control_find(missing, &group, &bit)) {
+        format_text(text, size, "needs %s (%s bit %u)", missing,
+                    operation->capabilities.range[group].msr, bit);
+    } else {
+        format_text(text, size, "needs %s", missing);
+    }
+}
+
 /* Says why; `text` holds the note. */
 static enum ktap_status judge(const struct progress *progress, const struct selftest *selftest,
                               char *text, size_t size)
@@ -163,9 +171,7 @@ static enum ktap_status judge(const struct progress *progress, const struct self
         return KTAP_TODO;
     }
     if (progress->breaking == 0) {
-        format_text(text, size, "%s%s", progress->missing != NULL ? "needs " : "",
-                    progress->missing != NULL ? progress->missing
-                                              : "this processor cannot break it");
+        skip_text(progress->missing, selftest->operation, text, size);
         return KTAP_SKIP;
     }
     format_text(text, size, "mutations=%u", progress->mutations);
@@ -199,8 +205,8 @@ static void end(struct selftest *selftest)
              "disagreements=%u known-errors=%u",
              audit_rule_count(), rig->total.rules, rig->total.mutations, rig->total.disagreements,
              rig->total.known);
-    audit_rig_destroy(rig);
+    audit_rig_end(selftest);
 }
 
 const struct selftest_suite selftest_audit_rules = {
-    .count = count, .name = name, .begin = begin, .run = run, .end = end};
+    .count = count, .name = name, .begin = audit_rig_begin, .run = run, .end = end};

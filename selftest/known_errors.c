@@ -82,18 +82,20 @@ AREA_END(entry, ENTRY_MSR_LOAD)
 
 #define END_SAYS "the end of an MSR area is computed with more bits than an address has"
 #define END_DOES "multiplies the count by 16 in 32 bits"
-#define END_ERRORS(rule, name)                                                                     \
-    {BOCHS, rule, refuses_##name, ANSWER_CONTROLS, END_SAYS, END_DOES},                            \
+#define KNOWN_ERROR(...)                                                                           \
+    (struct known_error)                                                                           \
     {                                                                                              \
-        BOCHS, rule, misses_##name, ANSWER_ENTERED, END_SAYS, END_DOES                             \
+        __VA_ARGS__                                                                                \
     }
+#define END_ERRORS(rule, name)                                                                     \
+    KNOWN_ERROR(BOCHS, rule, refuses_##name, ANSWER_CONTROLS, END_SAYS, END_DOES),                 \
+        KNOWN_ERROR(BOCHS, rule, misses_##name, ANSWER_ENTERED, END_SAYS, END_DOES)
 
 #define SS_ERROR(rule)                                                                             \
-    {                                                                                              \
-        BOCHS, "guest.ss." rule, null_ss, ANSWER_ENTERED,                                          \
-            "the base, limit and access rights of a usable SS are checked, whatever its selector", \
-            "checks none of them where the selector is null, in 64-bit mode"                       \
-    }
+    KNOWN_ERROR(BOCHS, "guest.ss." rule, null_ss, ANSWER_ENTERED,                                  \
+                "the base, limit and access rights of a usable SS are checked, whatever its "      \
+                "selector",                                                                        \
+                "checks none of them where the selector is null, in 64-bit mode")
 
 #define POSTED_SAYS "posted interrupts need virtual-interrupt delivery, and so the TPR shadow"
 #define POSTED_DOES "does not check it without the TPR shadow"

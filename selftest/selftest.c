@@ -56,26 +56,26 @@ static void tally_one(struct selftest_tally *tally, enum ktap_status status)
 static void run_suite(const struct selftest_suite *suite, struct selftest *selftest,
                       unsigned *number, struct selftest_tally *tally)
 {
-    bool begun = suite->begin(selftest);
+    enum ktap_status ground = suite->begin(selftest);
     char why[SELFTEST_NOTE];
 
     string_copy(why, sizeof(why), selftest->note);
     for (unsigned test = 0; test < suite->count(); test++) {
-        enum ktap_status status = KTAP_NOT_OK;
+        enum ktap_status status = ground;
         char name[SELFTEST_NAME];
 
         if (!is_selected(suite, test, selftest->request)) {
             continue;
         }
         suite->name(test, name, sizeof(name));
-        string_copy(selftest->note, sizeof(selftest->note), begun ? "" : why);
-        if (begun) {
+        string_copy(selftest->note, sizeof(selftest->note), ground == KTAP_OK ? "" : why);
+        if (ground == KTAP_OK) {
             status = suite->run(selftest, test);
         }
         ktap_result(++*number, status, name, selftest->note);
         tally_one(tally, status);
     }
-    if (begun) {
+    if (ground == KTAP_OK) {
         suite->end(selftest);
     }
 }

@@ -31,9 +31,9 @@ struct selftest_suite {
     unsigned (*count)(void);
     void (*name)(unsigned test, char *name, size_t size);
     bool only_named; /* left out unless select= is the test's whole name */
-    /* Before the first and after the last test that is selected. begin() false: `note` says why
-     * none of them can run. */
-    bool (*begin)(struct selftest *selftest);
+    /* Before the first and after the last test that is selected. begin() gives what becomes of all
+     * of them where it is not KTAP_OK, and says why in `note`. */
+    enum ktap_status (*begin)(struct selftest *selftest);
     enum ktap_status (*run)(struct selftest *selftest, unsigned test);
     void (*end)(struct selftest *selftest);
 };

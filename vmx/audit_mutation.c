@@ -152,6 +152,17 @@ static bool apply_preset(struct applying *applying, unsigned preset)
     return true;
 }
 
+/* The step's symbol. 0 is a count, and else the sign that this processor has no such value. */
+static bool symbol_of(struct applying *applying, struct audit_step_parts step, uint64_t *value)
+{
+    *value = audit_symbol(applying->audit, applying->sandbox, step.argument);
+    if (*value == 0 && step.argument != SYMBOL_CR3_TARGETS) {
+        applying->missing = audit_symbol_need(step.argument);
+        return false;
+    }
+    return true;
+}
+
 /* Steps that change no field by themselves. */
 static bool apply_other(struct applying *applying, struct audit_step_parts step)
 {
@@ -165,7 +176,7 @@ static bool apply_other(struct applying *applying, struct audit_step_parts step)
     case STEP_OFF:
         return switch_off(applying, step.argument, step.value);
     case STEP_NEED:
-        return audit_symbol(applying->audit, applying->sandbox, step.argument) != 0;
+        return symbol_of(applying, step, &value);
     case STEP_POKE:
         return poke(applying, step.argument, &step.value, sizeof(step.value));
     case STEP_POKE_SYMBOL:
@@ -177,18 +188,14 @@ static bool apply_other(struct applying *applying, struct audit_step_parts step)
 }
 
 /* The new value of the step's field; false: this processor has none such. */
-static bool new_value(const struct applying *applying, struct audit_step_parts step,
-                      uint64_t *value)
+static bool new_value(struct applying *applying, struct audit_step_parts step, uint64_t *value)
 {
     const struct audit *audit = applying->audit;
     uint64_t symbol = 0;
 
-    if (step.op == STEP_SYMBOL || step.op == STEP_OR_SYMBOL) {
-        symbol = audit_symbol(audit, applying->sandbox, step.argument);
-        /* 0 is a count, and else the sign that there is no such value. */
-        if (symbol == 0 && step.argument != SYMBOL_CR3_TARGETS) {
-            return false;
-        }
+    if ((step.op == STEP_SYMBOL || step.op == STEP_OR_SYMBOL) &&
+        !symbol_of(applying, step, &symbol)) {
+        return false;
     }
     switch (step.op) {
     case STEP_SET:

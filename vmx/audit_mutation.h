@@ -135,7 +135,7 @@ bool audit_apply_preset(struct audit *audit, enum audit_preset preset,
 /*
  * Applies the mutation that starts at `start` to the values of `audit`, and prepares it again.
  * False, with `audit` half changed: this processor cannot be brought there; `missing` then names
- * the control that it does not offer, or is "".
+ * the control that it does not offer, or the capability that it would need, or is "".
  */
 bool audit_mutate(struct audit *audit, const audit_step *start, const struct audit_sandbox *sandbox,
                   const char **missing);

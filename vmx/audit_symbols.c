@@ -119,3 +119,55 @@ uint64_t audit_symbol(const struct audit *audit, const struct audit_sandbox *san
         return condition(audit, symbol);
     }
 }
+
+const char *audit_symbol_need(enum audit_symbol symbol)
+{
+    switch (symbol) {
+    case SYMBOL_NO_AD:
+        return "IA32_VMX_EPT_VPID_CAP bit 21 to be 0";
+    case SYMBOL_AD:
+        return "IA32_VMX_EPT_VPID_CAP bit 21";
+    case SYMBOL_NO_EPT_SHADOW_STACK:
+        return "IA32_VMX_EPT_VPID_CAP bit 23 to be 0";
+    case SYMBOL_NO_EPT_UC:
+        return "IA32_VMX_EPT_VPID_CAP bit 8 to be 0";
+    case SYMBOL_EPT_UC:
+        return "IA32_VMX_EPT_VPID_CAP bit 8";
+    case SYMBOL_NO_LENGTH_0:
+        return "IA32_VMX_MISC bit 30 to be 0";
+    case SYMBOL_LENGTH_0:
+        return "IA32_VMX_MISC bit 30";
+    case SYMBOL_ERROR_CODE_STRICT:
+        return "IA32_VMX_BASIC bit 56 to be 0";
+    case SYMBOL_ERROR_CODE_FREE:
+        return "IA32_VMX_BASIC bit 56";
+    case SYMBOL_HLT:
+        return "IA32_VMX_MISC bit 6";
+    case SYMBOL_SHUTDOWN:
+        return "IA32_VMX_MISC bit 7";
+    case SYMBOL_WAIT_FOR_SIPI:
+        return "IA32_VMX_MISC bit 8";
+    case SYMBOL_NO_RTM:
+        return "CPUID.07H:EBX bit 11 to be 0";
+    case SYMBOL_RTM:
+        return "CPUID.07H:EBX bit 11";
+    case SYMBOL_NO_SGX:
+        return "CPUID.07H:EBX bit 2 to be 0";
+    case SYMBOL_SGX:
+        return "CPUID.07H:EBX bit 2";
+    case SYMBOL_TRACING:
+        return "IA32_RTIT_CTL bit 0";
+    case SYMBOL_EPTP_SWITCHING:
+        return "IA32_VMX_VMFUNC bit 0";
+    case SYMBOL_CR4_CET:
+        return "IA32_VMX_CR4_FIXED1 bit 23";
+    case SYMBOL_CR4_PCIDE:
+        return "IA32_VMX_CR4_FIXED1 bit 17";
+    case SYMBOL_NO_MTF:
+        return "IA32_VMX_PROCBASED_CTLS bit 59 to be 0";
+    case SYMBOL_MTF:
+        return "IA32_VMX_PROCBASED_CTLS bit 59";
+    default:
+        return "a bit that must be 0";
+    }
+}

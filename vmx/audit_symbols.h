@@ -9,4 +9,7 @@
 uint64_t audit_symbol(const struct audit *audit, const struct audit_sandbox *sandbox,
                       enum audit_symbol symbol);
 
+/* What a processor would need for the symbol not to be 0, in words. */
+const char *audit_symbol_need(enum audit_symbol symbol);
+
 #endif

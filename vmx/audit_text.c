@@ -55,7 +55,7 @@ void audit_want_text(const struct audit_answer *answer, char *text, size_t size)
         format_text(text, size, "\"not 0\"");
         break;
     case WANT_CANONICAL:
-        format_text(text, size, "\"bits 63:%lu alike\"", answer->want);
+        format_text(text, size, "\"bits 63:%lu alike\"", answer->want - 1);
         break;
     case WANT_ALIGNED:
         format_text(text, size, "\"a multiple of %lu\"", answer->want);

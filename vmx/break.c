@@ -53,15 +53,16 @@ static void break_field(struct vcpu *vcpu, const char *word, size_t length)
     struct break_choice choice;
 
     audit_read(&before, vcpu->capabilities, &vcpu->facts, hpa_of(vcpu->vmcs));
-    if (!break_parse(word, length, &choice)) {
-        refuse(word, length, choice.why);
-    } else if (!choice.has_value && !take_sandbox(vcpu)) {
+    if (!take_sandbox(vcpu)) {
         refuse(word, length, "there is no memory for it");
-    } else if (!break_choose(&before, &vcpu->sandbox, &choice, &after)) {
-        refuse(word, length, choice.why);
-    } else {
-        write_changes(&before, &after, choice.rule != NULL ? choice.rule->name : "none");
+        return;
     }
+    if (!break_parse(word, length, &choice) ||
+        !break_choose(&before, &vcpu->sandbox, &choice, &after)) {
+        refuse(word, length, choice.why);
+        return;
+    }
+    write_changes(&before, &after, choice.rule != NULL ? choice.rule->name : "none");
 }
 
 void break_fields(struct vcpu *vcpu, const char *text)

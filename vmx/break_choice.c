@@ -39,9 +39,10 @@ bool break_parse(const char *word, size_t length, struct break_choice *choice)
     return true;
 }
 
-static bool is_on(const struct audit_rule *rule, uint8_t field)
+/* Whether `field` is among the rule's; `first`: it is the one that the rule blames. */
+static bool is_on(const struct audit_rule *rule, uint8_t field, bool first)
 {
-    for (unsigned i = 0; i < AUDIT_RULE_FIELDS; i++) {
+    for (unsigned i = first ? 0 : 1; i < (first ? 1U : AUDIT_RULE_FIELDS); i++) {
         if (rule->fields[i] == field) {
             return true;
         }
@@ -68,15 +69,15 @@ static bool try_rule(const struct audit *before, const struct audit_sandbox *san
     return false;
 }
 
-static bool choose_mutation(const struct audit *before, const struct audit_sandbox *sandbox,
-                            struct break_choice *choice, struct audit *after)
+/* The first rule on the field that a mutation of it breaks; `first` as of is_on(). */
+static bool choose_rule(const struct audit *before, const struct audit_sandbox *sandbox,
+                        struct break_choice *choice, bool first, struct audit *after)
 {
-    choice->why = "no rule stands on that field: say FIELD:VALUE";
     for (unsigned i = 0; i < AUDIT_SECTIONS; i++) {
         const struct audit_section *section = audit_sections[i];
         for (unsigned j = 0; j < section->count; j++) {
             const struct audit_rule *rule = &section->rules[j];
-            if (!is_on(rule, choice->field)) {
+            if (!is_on(rule, choice->field, first)) {
                 continue;
             }
             if (try_rule(before, sandbox, rule, choice->field, after)) {
@@ -88,6 +89,14 @@ static bool choose_mutation(const struct audit *before, const struct audit_sandb
         }
     }
     return false;
+}
+
+static bool choose_mutation(const struct audit *before, const struct audit_sandbox *sandbox,
+                            struct break_choice *choice, struct audit *after)
+{
+    choice->why = "no rule stands on that field: say FIELD:VALUE";
+    return choose_rule(before, sandbox, choice, true, after) ||
+           choose_rule(before, sandbox, choice, false, after);
 }
 
 /* The first broken rule that blames the field; NULL: there is none. */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "vmx/controls.h"
 
+#include "kernel/string.h"
+
 struct control_description {
     uint8_t group, bit;
     const char *name, *title;
@@ -51,4 +53,16 @@ const char *control_title(enum control_group group, unsigned bit)
     const struct control_description *description = find(group, bit);
 
     return description != NULL ? description->title : NULL;
+}
+
+bool control_find(const char *name, enum control_group *group, unsigned *bit)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(descriptions); i++) {
+        if (strcmp(descriptions[i].name, name) == 0) {
+            *group = (enum control_group)descriptions[i].group;
+            *bit = descriptions[i].bit;
+            return true;
+        }
+    }
+    return false;
 }

@@ -53,4 +53,7 @@ uint32_t control_round(struct control_range range, uint32_t wanted);
 const char *control_name(enum control_group group, unsigned bit);
 const char *control_title(enum control_group group, unsigned bit);
 
+/* The group and the bit of the control with that short name. */
+bool control_find(const char *name, enum control_group *group, unsigned *bit);
+
 #endif
