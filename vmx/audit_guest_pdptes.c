@@ -14,7 +14,7 @@ static bool uses_pdptes(const struct audit *audit)
 
 static uint64_t reserved(const struct audit *audit, uint64_t pdpte)
 {
-    uint64_t beyond = ~BITS(audit->can->physical_width - 1, 0);
+    uint64_t beyond = ~BITS(audit->physical_width - 1, 0);
 
     return pdpte & PDPTE_P ? pdpte & (PDPTE_RESERVED | beyond) : 0;
 }

@@ -90,7 +90,7 @@ static bool keeps_cr3(const struct audit *audit, const struct audit_rule *rule,
     uint64_t lam = audit->facts->lam ? CR3_LAM : 0;
 
     (void)rule;
-    return answer_zero(answer, V(GUEST_CR3) & ~lam & ~BITS(audit->can->physical_width - 1, 0));
+    return answer_zero(answer, V(GUEST_CR3) & ~lam & ~BITS(audit->physical_width - 1, 0));
 }
 
 static bool keeps_efer_lma(const struct audit *audit, const struct audit_rule *rule,
@@ -119,7 +119,7 @@ static bool keeps_bndcfgs_address(const struct audit *audit, const struct audit_
                                   struct audit_answer *answer)
 {
     (void)rule;
-    return answer_canonical(answer, V(GUEST_BNDCFGS) & BITS(63, 12), audit->can->linear_width);
+    return answer_canonical(answer, V(GUEST_BNDCFGS) & BITS(63, 12), audit->linear_width);
 }
 
 static bool keeps_rtit_ctl(const struct audit *audit, const struct audit_rule *rule,

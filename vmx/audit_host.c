@@ -54,7 +54,7 @@ static bool keeps_cr3(const struct audit *audit, const struct audit_rule *rule,
     uint64_t lam = audit->facts->lam ? CR3_LAM : 0;
 
     (void)rule;
-    return answer_zero(answer, V(HOST_CR3) & ~lam & ~BITS(audit->can->physical_width - 1, 0));
+    return answer_zero(answer, V(HOST_CR3) & ~lam & ~BITS(audit->physical_width - 1, 0));
 }
 
 /* Both are the "host address-space size" control's value. */

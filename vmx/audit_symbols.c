@@ -12,7 +12,7 @@ static uint64_t lowest_refused(uint64_t allowed)
 /* What an address may have beyond its width, up to bit 51, where there is such a bit. */
 static uint64_t width_bit(const struct audit *audit)
 {
-    return audit->can->physical_width < 64 ? BIT(audit->can->physical_width) : 0;
+    return BIT(audit->physical_width);
 }
 
 /* Symbols that are 1 where something holds, and 0 where not. */
@@ -82,15 +82,15 @@ uint64_t audit_symbol(const struct audit *audit, const struct audit_sandbox *san
     case SYMBOL_TOP:
         return width_bit(audit) >> 1;
     case SYMBOL_NOT_CANONICAL:
-        return BIT(can->linear_width - 1);
+        return BIT(audit->linear_width - 1);
     case SYMBOL_NOT_CANONICAL_48:
         return BIT(47);
     case SYMBOL_CANONICAL:
-        return BIT(can->linear_width - 1) - 1;
+        return BIT(audit->linear_width - 1) - 1;
     case SYMBOL_CANONICAL_UPPER:
-        return ~UINT64_C(0) << (can->linear_width - 1);
+        return ~UINT64_C(0) << (audit->linear_width - 1);
     case SYMBOL_BEYOND_LINEAR:
-        return BIT(can->linear_width);
+        return BIT(audit->linear_width);
     case SYMBOL_SANDBOX:
         return sandbox->hpa.value;
     case SYMBOL_VMCS:
