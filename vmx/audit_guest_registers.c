@@ -150,7 +150,7 @@ static bool keeps_uinv(const struct audit *audit, const struct audit_rule *rule,
 #define BNDCFGS ON(ENTRY, ENTRY_LOAD_BNDCFGS)
 #define CET     ON(ENTRY, ENTRY_LOAD_CET)
 #define PKRS    ON(ENTRY, ENTRY_LOAD_PKRS)
-#define RTIT    ON(ENTRY, ENTRY_LOAD_RTIT_CTL)
+#define RTIT    NEED(NO_TRACING), ON(ENTRY, ENTRY_LOAD_RTIT_CTL)
 #define LBR     ON(ENTRY, ENTRY_LOAD_LBR_CTL)
 #define UINV    ON(ENTRY, ENTRY_LOAD_UINV)
 

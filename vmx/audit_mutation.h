@@ -85,6 +85,7 @@ enum audit_symbol {
     SYMBOL_EPTP_SWITCHING,
     SYMBOL_CR4_CET, /* CR4.CET may be 1 */
     SYMBOL_CR4_PCIDE,
+    SYMBOL_NO_TRACING,
     SYMBOL_TRACING,
     SYMBOL_NO_MTF, /* the monitor trap flag is not there */
     SYMBOL_MTF,

@@ -53,6 +53,8 @@ static uint64_t condition(const struct audit *audit, enum audit_symbol symbol)
         return !audit->facts->sgx;
     case SYMBOL_SGX:
         return audit->facts->sgx;
+    case SYMBOL_NO_TRACING:
+        return !audit->facts->tracing;
     case SYMBOL_TRACING:
         return audit->facts->tracing;
     case SYMBOL_EPTP_SWITCHING:
