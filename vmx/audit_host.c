@@ -108,7 +108,7 @@ static const struct audit_rule register_rules[] = {
             LOWER(HOST_CR4, 23), LOWER(HOST_CR0, 16)),
      FIELDS_2(HOST_CR0, HOST_CR4)},
     {"host.cr3.width", "CR3 must set no bit beyond the physical-address width", keeps_cr3,
-     PROOFS(BREAKS, OR_SYM(HOST_CR3, WIDTH), BREAKS, RAISE(HOST_CR3, 52), BREAKS,
+     PROOFS(BREAKS, OR_SYM(HOST_CR3, CR3_WIDTH), BREAKS, RAISE(HOST_CR3, 52), BREAKS,
             RAISE(HOST_CR3, 63), KEEPS, RAISE(HOST_CR3, 3)),
      FIELDS_1(HOST_CR3)},
     {"host.sysenter_esp.canonical", "IA32_SYSENTER_ESP must be canonical", check_canonical,

@@ -47,8 +47,10 @@ struct audit_step_parts {
 
 /* Values that only the processor or the machine knows. */
 enum audit_symbol {
-    SYMBOL_WIDTH,            /* the lowest bit beyond the physical-address width */
-    SYMBOL_TOP,              /* the highest bit within it */
+    SYMBOL_WIDTH,            /* the lowest bit that no address in the VMCS may set */
+    SYMBOL_TOP,              /* the highest that it may */
+    SYMBOL_CR3_WIDTH,        /* the same of CR3 and PDPTEs, which IA32_VMX_BASIC[48] does not */
+    SYMBOL_CR3_TOP,          /* concern */
     SYMBOL_NOT_CANONICAL,    /* the lowest address that is not */
     SYMBOL_NOT_CANONICAL_48, /* the same of 48 bits, whatever the processor has */
     SYMBOL_CANONICAL,        /* the highest address of the lower half */

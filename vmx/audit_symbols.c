@@ -9,12 +9,6 @@ static uint64_t lowest_refused(uint64_t allowed)
     return ~allowed & (allowed + 1);
 }
 
-/* What an address may have beyond its width, up to bit 51, where there is such a bit. */
-static uint64_t width_bit(const struct audit *audit)
-{
-    return BIT(audit->physical_width);
-}
-
 /* Symbols that are 1 where something holds, and 0 where not. */
 static uint64_t condition(const struct audit *audit, enum audit_symbol symbol)
 {
@@ -80,9 +74,13 @@ uint64_t audit_symbol(const struct audit *audit, const struct audit_sandbox *san
 
     switch (symbol) {
     case SYMBOL_WIDTH:
-        return width_bit(audit);
+        return audit->address_reserved & -audit->address_reserved;
     case SYMBOL_TOP:
-        return width_bit(audit) >> 1;
+        return (audit->address_reserved & -audit->address_reserved) >> 1;
+    case SYMBOL_CR3_WIDTH:
+        return BIT(audit->physical_width);
+    case SYMBOL_CR3_TOP:
+        return BIT(audit->physical_width - 1);
     case SYMBOL_NOT_CANONICAL:
         return BIT(audit->linear_width - 1);
     case SYMBOL_NOT_CANONICAL_48:
