@@ -116,7 +116,10 @@ void audit_finding_text(const struct audit_finding *finding, struct audit_lines 
                 rule->name, title);
     if (format_text(lines->first, sizeof(lines->first), "%s %s", rule->sentence, keys) > room) {
         format_text(lines->first, sizeof(lines->first), "broken: %s", keys);
-        format_text(lines->second, sizeof(lines->second), "%s rule=%s sdm=\"%s\"", rule->sentence,
-                    rule->name, title);
+        if (format_text(lines->second, sizeof(lines->second), "%s rule=%s sdm=\"%s\"",
+                        rule->sentence, rule->name, title) > room) {
+            format_text(lines->second, sizeof(lines->second), "%s sdm=\"%s\"", rule->sentence,
+                        title);
+        }
     }
 }
