@@ -17,14 +17,19 @@ const char *audit_stage_name(enum audit_stage stage)
     return names[stage];
 }
 
-/* "3 or 11", "0, 2 or 4", "1 to 15", "11". */
+/* "3 or 11", "0, 2 or 4", "1 to 15", "11", "none". */
 static void set_text(uint64_t set, char *text, size_t size)
 {
     const char *quote = (set & (set - 1)) != 0 ? "\"" : "";
-    unsigned lowest = set != 0 ? (unsigned)__builtin_ctzll(set) : 0;
-    unsigned highest = set != 0 ? 63 - (unsigned)__builtin_clzll(set) : 0;
+    unsigned lowest, highest;
     size_t at;
 
+    if (set == 0) {
+        format_text(text, size, "none");
+        return;
+    }
+    lowest = (unsigned)__builtin_ctzll(set);
+    highest = 63 - (unsigned)__builtin_clzll(set);
     if (highest - lowest > 1 && set == BITS(highest, lowest)) {
         format_text(text, size, "\"%u to %u\"", lowest, highest);
         return;
