@@ -265,7 +265,7 @@ static void check_sentence(unsigned section, const struct audit_rule *rule)
 
     (void)section;
     if (length < 10 || strchr(".,;: ", rule->sentence[length - 1]) != NULL ||
-        rule->sentence[0] == ' ' || strpbrk(rule->sentence, "\"=\\\n") != NULL ||
+        rule->sentence[0] == ' ' || strpbrk(rule->sentence, "\"=\\|*`<\n") != NULL ||
         strstr(rule->sentence, "  ") != NULL) {
         fail_msg("%s: what is this for a sentence: %s", rule->name, rule->sentence);
     }
