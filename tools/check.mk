@@ -8,7 +8,7 @@ CHECKS := text format rooms tables headers pure gcc clang tidy cppcheck scripts 
 CHECK      := $(PYTHON) -B tools/check
 CHECK_EACH := $(CHECK)/each.py $(if $(V),--whole)
 CHECK_ALL  := $(wildcard $(addsuffix /*.c,$(ROOMS)) $(addsuffix /*.h,$(ROOMS)))
-CHECK_C    := $(CHECK_ALL) $(wildcard tests/*.[ch] tests/*/*.[ch])
+CHECK_C    := $(CHECK_ALL) $(wildcard tests/*.[ch] tests/*/*.[ch] tools/*.c)
 
 # clang is one program for all targets: the same flags, whatever $(CC) is.
 CHECK_CLANG := --target=x86_64-elf $(CFLAGS)
@@ -68,7 +68,28 @@ check-cppcheck:
 check-scripts:
 	@$(CHECK)/scripts.py
 
-check-docs:
+# docs/audit.md is printed from the auditor's tables.
+AUDIT_DOC = $(BUILD)/tools/audit_doc
+$(AUDIT_DOC): tools/audit_doc.c $(AUDIT_SOURCES) $(UNIT_HEADERS) | $(TEST_DEPS)
+	@mkdir -p $(@D)
+	@$(UNIT_CC) $(UNIT_CFLAGS) $(filter %.c,$^) -o $@
+
+.PHONY: docs check-docs-audit check-docs-log
+docs: $(AUDIT_DOC)
+	@$(AUDIT_DOC) > $(AUDIT_DOC).md && cp $(AUDIT_DOC).md docs/audit.md
+	@echo "  docs/audit.md"
+
+check-docs: check-docs-audit check-docs-log
+
+check-docs-audit: $(AUDIT_DOC)
+	@$(AUDIT_DOC) > $(AUDIT_DOC).md
+	@if cmp -s $(AUDIT_DOC).md docs/audit.md; then \
+	    echo "docs/audit.md: the rules are those of vmx/audit_*.c"; \
+	else \
+	    echo "docs/audit.md: the rules are not those of vmx/audit_*.c: make docs mends it"; exit 1; \
+	fi
+
+check-docs-log:
 	@$(PYTHON) -B docs/check_log.py
 
 # How clangd and its like compile each file: CONTRIBUTING.md.

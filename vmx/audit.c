@@ -29,16 +29,22 @@ static void find_controls(struct audit *audit)
     control[CONTROL_ENTRY] = (uint32_t)V(ENTRY_CONTROLS);
 }
 
+/* CPUID has a byte for each, and rules shift by them: no byte may lead beyond what can be. */
+static void find_widths(struct audit *audit)
+{
+    bool narrow = audit->can->basic & VMX_BASIC_32BIT;
+
+    audit->physical_width = MIN(MAX(audit->can->physical_width, 32U), 52U);
+    audit->linear_width = MIN(MAX(audit->can->linear_width, 32U), 57U);
+    audit->address_reserved = ~UINT64_C(0) << (narrow ? 32 : audit->physical_width);
+}
+
 void audit_prepare(struct audit *audit)
 {
-    unsigned width = audit->can->physical_width;
     uint32_t event = (uint32_t)V(ENTRY_INTERRUPTION_INFO);
 
-    if (audit->can->basic & VMX_BASIC_32BIT && width > 32) {
-        width = 32;
-    }
     find_controls(audit);
-    audit->address_reserved = width < 64 ? ~UINT64_C(0) << width : 0;
+    find_widths(audit);
     audit->ia32e_guest = ACTS(ENTRY, ENTRY_IA32E_GUEST);
     audit->v86 = V(GUEST_RFLAGS) & RFLAGS_VM;
     audit->unrestricted = ACTS(SECONDARY, SECONDARY_UNRESTRICTED);

@@ -46,6 +46,8 @@ struct audit {
     hpa_t vmcs;                           /* the current-VMCS pointer */
 
     uint32_t control[CONTROL_GROUPS]; /* as they act: 0 where the group is not activated */
+    unsigned physical_width;          /* of the processor, if it has one that can be: 32 to 52, */
+    unsigned linear_width;            /* and 32 to 57 */
     uint64_t address_reserved;        /* bits that no physical address may set */
     bool ia32e_guest, v86, unrestricted, injects;
     uint32_t event_type, event_vector; /* of the event that is injected */

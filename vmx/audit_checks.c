@@ -42,7 +42,7 @@ bool check_width(const struct audit *audit, const struct audit_rule *rule,
 bool check_canonical(const struct audit *audit, const struct audit_rule *rule,
                      struct audit_answer *answer)
 {
-    return answer_canonical(answer, first(audit, rule), audit->can->linear_width);
+    return answer_canonical(answer, first(audit, rule), audit->linear_width);
 }
 
 bool check_zero_16_31(const struct audit *audit, const struct audit_rule *rule,

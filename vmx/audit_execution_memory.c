@@ -122,7 +122,8 @@ static bool keeps_hlat_prefix(const struct audit *audit, const struct audit_rule
 #define NEEDS_EPT FIELDS_1(SECONDARY_CONTROLS), MASK(SECONDARY, SECONDARY_EPT)
 #define PT_GUEST  SECONDARY_PT_GUEST_PHYSICAL
 #define PT_CONTROLS                                                                                \
-    ON(SECONDARY, PT_GUEST), ON(ENTRY, ENTRY_LOAD_RTIT_CTL), ON(EXIT, EXIT_CLEAR_RTIT_CTL)
+    NEED(NO_TRACING), ON(SECONDARY, PT_GUEST), ON(ENTRY, ENTRY_LOAD_RTIT_CTL),                     \
+        ON(EXIT, EXIT_CLEAR_RTIT_CTL)
 #define SWITCHING                                                                                  \
     NEED(EPTP_SWITCHING), ON(SECONDARY, SECONDARY_VMFUNC), SET(VM_FUNCTION_CONTROLS, 1),           \
         AT_SANDBOX(EPTP_LIST_ADDRESS)

@@ -14,7 +14,7 @@ static bool uses_pdptes(const struct audit *audit)
 
 static uint64_t reserved(const struct audit *audit, uint64_t pdpte)
 {
-    uint64_t beyond = ~BITS(audit->can->physical_width - 1, 0);
+    uint64_t beyond = ~BITS(audit->physical_width - 1, 0);
 
     return pdpte & PDPTE_P ? pdpte & (PDPTE_RESERVED | beyond) : 0;
 }
@@ -56,8 +56,8 @@ static bool keeps_pdptes_in_memory(const struct audit *audit, const struct audit
          keeps_pdpte,                                                                              \
          PROOFS(BREAKS, AS(PAE), SET(GUEST_PDPTE##n, 3), BREAKS, AS(PAE),                          \
                 SET(GUEST_PDPTE##n, 0x21), BREAKS, AS(PAE), SET(GUEST_PDPTE##n, 0x101), BREAKS,    \
-                AS(PAE), SET(GUEST_PDPTE##n, 1), OR_SYM(GUEST_PDPTE##n, WIDTH), BREAKS, AS(PAE),   \
-                SET(GUEST_PDPTE##n, 1), RAISE(GUEST_PDPTE##n, 63), KEEPS, AS(PAE),                 \
+                AS(PAE), SET(GUEST_PDPTE##n, 1), OR_SYM(GUEST_PDPTE##n, CR3_WIDTH), BREAKS,        \
+                AS(PAE), SET(GUEST_PDPTE##n, 1), RAISE(GUEST_PDPTE##n, 63), KEEPS, AS(PAE),        \
                 SET(GUEST_PDPTE##n, 0xE19), KEEPS, AS(PAE), SET(GUEST_PDPTE##n, 0xFFFFFFFE),       \
                 KEEPS, SET(GUEST_PDPTE##n, 3)),                                                    \
          FIELDS_3(GUEST_PDPTE##n, GUEST_CR4, ENTRY_CONTROLS), WHEN(SECONDARY, SECONDARY_EPT))

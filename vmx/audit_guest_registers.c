@@ -90,7 +90,7 @@ static bool keeps_cr3(const struct audit *audit, const struct audit_rule *rule,
     uint64_t lam = audit->facts->lam ? CR3_LAM : 0;
 
     (void)rule;
-    return answer_zero(answer, V(GUEST_CR3) & ~lam & ~BITS(audit->can->physical_width - 1, 0));
+    return answer_zero(answer, V(GUEST_CR3) & ~lam & ~BITS(audit->physical_width - 1, 0));
 }
 
 static bool keeps_efer_lma(const struct audit *audit, const struct audit_rule *rule,
@@ -119,7 +119,7 @@ static bool keeps_bndcfgs_address(const struct audit *audit, const struct audit_
                                   struct audit_answer *answer)
 {
     (void)rule;
-    return answer_canonical(answer, V(GUEST_BNDCFGS) & BITS(63, 12), audit->can->linear_width);
+    return answer_canonical(answer, V(GUEST_BNDCFGS) & BITS(63, 12), audit->linear_width);
 }
 
 static bool keeps_rtit_ctl(const struct audit *audit, const struct audit_rule *rule,
@@ -150,7 +150,7 @@ static bool keeps_uinv(const struct audit *audit, const struct audit_rule *rule,
 #define BNDCFGS ON(ENTRY, ENTRY_LOAD_BNDCFGS)
 #define CET     ON(ENTRY, ENTRY_LOAD_CET)
 #define PKRS    ON(ENTRY, ENTRY_LOAD_PKRS)
-#define RTIT    ON(ENTRY, ENTRY_LOAD_RTIT_CTL)
+#define RTIT    NEED(NO_TRACING), ON(ENTRY, ENTRY_LOAD_RTIT_CTL)
 #define LBR     ON(ENTRY, ENTRY_LOAD_LBR_CTL)
 #define UINV    ON(ENTRY, ENTRY_LOAD_UINV)
 
@@ -200,8 +200,8 @@ static const struct audit_rule rules[] = {
             RAISE(GUEST_CR4, 17)),
      FIELDS_2(GUEST_CR4, ENTRY_CONTROLS)},
     {"guest.cr3.width", "CR3 must set no bit beyond the physical-address width", keeps_cr3,
-     PROOFS(BREAKS, OR_SYM(GUEST_CR3, WIDTH), BREAKS, RAISE(GUEST_CR3, 52), BREAKS,
-            RAISE(GUEST_CR3, 63), KEEPS, OR_SYM(GUEST_CR3, TOP), KEEPS, OR(GUEST_CR3, 0xFFF)),
+     PROOFS(BREAKS, OR_SYM(GUEST_CR3, CR3_WIDTH), BREAKS, RAISE(GUEST_CR3, 52), BREAKS,
+            RAISE(GUEST_CR3, 63), KEEPS, OR_SYM(GUEST_CR3, CR3_TOP), KEEPS, OR(GUEST_CR3, 0xFFF)),
      FIELDS_1(GUEST_CR3)},
     {"guest.dr7.reserved", "bits 63:32 of DR7 must be 0", check_zero_32_63,
      PROOFS(BREAKS, DEBUG, RAISE(GUEST_DR7, 32), BREAKS, DEBUG, RAISE(GUEST_DR7, 63), KEEPS, DEBUG,

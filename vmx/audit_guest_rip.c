@@ -41,7 +41,7 @@ static bool keeps_rip_32(const struct audit *audit, const struct audit_rule *rul
 static bool bits_alike(const struct audit *audit, const struct audit_rule *rule,
                        struct audit_answer *answer)
 {
-    return answer_canonical(answer, audit->value[rule->fields[0]], audit->can->linear_width + 1);
+    return answer_canonical(answer, audit->value[rule->fields[0]], audit->linear_width + 1);
 }
 
 static bool keeps_rip_64(const struct audit *audit, const struct audit_rule *rule,

@@ -54,7 +54,7 @@ static bool keeps_cr3(const struct audit *audit, const struct audit_rule *rule,
     uint64_t lam = audit->facts->lam ? CR3_LAM : 0;
 
     (void)rule;
-    return answer_zero(answer, V(HOST_CR3) & ~lam & ~BITS(audit->can->physical_width - 1, 0));
+    return answer_zero(answer, V(HOST_CR3) & ~lam & ~BITS(audit->physical_width - 1, 0));
 }
 
 /* Both are the "host address-space size" control's value. */
@@ -108,7 +108,7 @@ static const struct audit_rule register_rules[] = {
             LOWER(HOST_CR4, 23), LOWER(HOST_CR0, 16)),
      FIELDS_2(HOST_CR0, HOST_CR4)},
     {"host.cr3.width", "CR3 must set no bit beyond the physical-address width", keeps_cr3,
-     PROOFS(BREAKS, OR_SYM(HOST_CR3, WIDTH), BREAKS, RAISE(HOST_CR3, 52), BREAKS,
+     PROOFS(BREAKS, OR_SYM(HOST_CR3, CR3_WIDTH), BREAKS, RAISE(HOST_CR3, 52), BREAKS,
             RAISE(HOST_CR3, 63), KEEPS, RAISE(HOST_CR3, 3)),
      FIELDS_1(HOST_CR3)},
     {"host.sysenter_esp.canonical", "IA32_SYSENTER_ESP must be canonical", check_canonical,

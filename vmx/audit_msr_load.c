@@ -102,7 +102,7 @@ static bool takes_value(const struct audit *audit, const struct msr_entry *entry
     case MSR_IA32_LSTAR:
     case MSR_IA32_CSTAR:
     case MSR_IA32_KERNEL_GS_BASE:
-        return answer_canonical(answer, entry->data, audit->can->linear_width);
+        return answer_canonical(answer, entry->data, audit->linear_width);
     case MSR_IA32_EFER:
         return answer_zero(answer, entry->data & ~audit->facts->efer_allowed);
     default:

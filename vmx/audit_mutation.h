@@ -47,8 +47,10 @@ struct audit_step_parts {
 
 /* Values that only the processor or the machine knows. */
 enum audit_symbol {
-    SYMBOL_WIDTH,            /* the lowest bit beyond the physical-address width */
-    SYMBOL_TOP,              /* the highest bit within it */
+    SYMBOL_WIDTH,            /* the lowest bit that no address in the VMCS may set */
+    SYMBOL_TOP,              /* the highest that it may */
+    SYMBOL_CR3_WIDTH,        /* the same of CR3 and PDPTEs, which IA32_VMX_BASIC[48] does not */
+    SYMBOL_CR3_TOP,          /* concern */
     SYMBOL_NOT_CANONICAL,    /* the lowest address that is not */
     SYMBOL_NOT_CANONICAL_48, /* the same of 48 bits, whatever the processor has */
     SYMBOL_CANONICAL,        /* the highest address of the lower half */
@@ -85,6 +87,7 @@ enum audit_symbol {
     SYMBOL_EPTP_SWITCHING,
     SYMBOL_CR4_CET, /* CR4.CET may be 1 */
     SYMBOL_CR4_PCIDE,
+    SYMBOL_NO_TRACING,
     SYMBOL_TRACING,
     SYMBOL_NO_MTF, /* the monitor trap flag is not there */
     SYMBOL_MTF,

@@ -9,12 +9,6 @@ static uint64_t lowest_refused(uint64_t allowed)
     return ~allowed & (allowed + 1);
 }
 
-/* What an address may have beyond its width, up to bit 51, where there is such a bit. */
-static uint64_t width_bit(const struct audit *audit)
-{
-    return audit->can->physical_width < 64 ? BIT(audit->can->physical_width) : 0;
-}
-
 /* Symbols that are 1 where something holds, and 0 where not. */
 static uint64_t condition(const struct audit *audit, enum audit_symbol symbol)
 {
@@ -53,6 +47,8 @@ static uint64_t condition(const struct audit *audit, enum audit_symbol symbol)
         return !audit->facts->sgx;
     case SYMBOL_SGX:
         return audit->facts->sgx;
+    case SYMBOL_NO_TRACING:
+        return !audit->facts->tracing;
     case SYMBOL_TRACING:
         return audit->facts->tracing;
     case SYMBOL_EPTP_SWITCHING:
@@ -78,19 +74,23 @@ uint64_t audit_symbol(const struct audit *audit, const struct audit_sandbox *san
 
     switch (symbol) {
     case SYMBOL_WIDTH:
-        return width_bit(audit);
+        return audit->address_reserved & -audit->address_reserved;
     case SYMBOL_TOP:
-        return width_bit(audit) >> 1;
+        return (audit->address_reserved & -audit->address_reserved) >> 1;
+    case SYMBOL_CR3_WIDTH:
+        return BIT(audit->physical_width);
+    case SYMBOL_CR3_TOP:
+        return BIT(audit->physical_width - 1);
     case SYMBOL_NOT_CANONICAL:
-        return BIT(can->linear_width - 1);
+        return BIT(audit->linear_width - 1);
     case SYMBOL_NOT_CANONICAL_48:
         return BIT(47);
     case SYMBOL_CANONICAL:
-        return BIT(can->linear_width - 1) - 1;
+        return BIT(audit->linear_width - 1) - 1;
     case SYMBOL_CANONICAL_UPPER:
-        return ~UINT64_C(0) << (can->linear_width - 1);
+        return ~UINT64_C(0) << (audit->linear_width - 1);
     case SYMBOL_BEYOND_LINEAR:
-        return BIT(can->linear_width);
+        return BIT(audit->linear_width);
     case SYMBOL_SANDBOX:
         return sandbox->hpa.value;
     case SYMBOL_VMCS:

@@ -17,12 +17,24 @@ const char *audit_stage_name(enum audit_stage stage)
     return names[stage];
 }
 
-/* "3 or 11", "0, 2 or 4", "11". */
+/* "3 or 11", "0, 2 or 4", "1 to 15", "11", "none". */
 static void set_text(uint64_t set, char *text, size_t size)
 {
     const char *quote = (set & (set - 1)) != 0 ? "\"" : "";
-    size_t at = format_text(text, size, "%s", quote);
+    unsigned lowest, highest;
+    size_t at;
 
+    if (set == 0) {
+        format_text(text, size, "none");
+        return;
+    }
+    lowest = (unsigned)__builtin_ctzll(set);
+    highest = 63 - (unsigned)__builtin_clzll(set);
+    if (highest - lowest > 1 && set == BITS(highest, lowest)) {
+        format_text(text, size, "\"%u to %u\"", lowest, highest);
+        return;
+    }
+    at = format_text(text, size, "%s", quote);
     while (set != 0 && at < size) {
         uint64_t rest = set & (set - 1);
         at += format_text(text + at, size - at, "%d", __builtin_ctzll(set));
@@ -109,7 +121,10 @@ void audit_finding_text(const struct audit_finding *finding, struct audit_lines 
                 rule->name, title);
     if (format_text(lines->first, sizeof(lines->first), "%s %s", rule->sentence, keys) > room) {
         format_text(lines->first, sizeof(lines->first), "broken: %s", keys);
-        format_text(lines->second, sizeof(lines->second), "%s rule=%s sdm=\"%s\"", rule->sentence,
-                    rule->name, title);
+        if (format_text(lines->second, sizeof(lines->second), "%s rule=%s sdm=\"%s\"",
+                        rule->sentence, rule->name, title) > room) {
+            format_text(lines->second, sizeof(lines->second), "%s sdm=\"%s\"", rule->sentence,
+                        title);
+        }
     }
 }

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Fuzzers of what reads foreign bytes, by libFuzzer under the sanitizers. Included by the top
 # Makefile. A fuzzer NAME is tests/fuzz/fuzz_NAME.c with the pure sources that it needs and seeds in
-# tests/fuzz/corpus/NAME; to add one, add its two lines.
+# tests/fuzz/corpus/NAME; to add one, add its two lines. A slow one has a number of runs of its own,
+# fuzz_NAME_RUNS.
 #   make test-fuzz                    each of them, for a bounded number of runs
 #   make fuzz FUZZ=NAME SECONDS=600   one of them, for longer; what it finds stays in build/
 
@@ -22,6 +23,10 @@ fuzz_acpi_SOURCES = $(wildcard kernel/acpi*.c) kernel/format.c
 FUZZERS += options
 fuzz_options_SOURCES = kernel/options.c kernel/option_table.c kernel/option_values.c kernel/format.c
 
+FUZZERS += audit
+fuzz_audit_SOURCES = $(AUDIT_SOURCES)
+fuzz_audit_RUNS = 50000
+
 # --- How they are built and run: nothing below names a fuzzer. ------------------------------------
 
 FUZZ_BINARIES = $(FUZZERS:%=$(BUILD)/fuzz/fuzz_%)
@@ -41,10 +46,13 @@ RUN_FUZZER = mkdir -p $(BUILD)/fuzz/corpus/$(1) && \
              $(BUILD)/fuzz/fuzz_$(1) $(2) -artifact_prefix=$(BUILD)/fuzz/$(1)- \
                  $(BUILD)/fuzz/corpus/$(1)
 
+RUNS_OF = $(or $(fuzz_$(1)_RUNS),$(FUZZ_RUNS))
+
 # Of a good run its closing line is shown, of a bad one what libFuzzer and the sanitizers say.
 define TEST_FUZZER
 	@echo "$(BUILD)/fuzz/fuzz_$(1)"
-	@if $(call RUN_FUZZER,$(1),-runs=$(FUZZ_RUNS) -max_total_time=20) > $(BUILD)/fuzz/$(1).log 2>&1; \
+	@if $(call RUN_FUZZER,$(1),-runs=$(call RUNS_OF,$(1)) -max_total_time=20) \
+	    > $(BUILD)/fuzz/$(1).log 2>&1; \
 	then grep '^Done ' $(BUILD)/fuzz/$(1).log; else cat $(BUILD)/fuzz/$(1).log; exit 1; fi
 
 endef

@@ -6,6 +6,7 @@ Run it after a change of a fuzzer's input, from anywhere, and commit what it wri
 """
 
 import pathlib
+import re
 import struct
 
 CORPUS = pathlib.Path(__file__).resolve().parent / "corpus"
@@ -135,9 +136,42 @@ ACPI = {
     "ebda": acpi(8, 0, 129, b""),
 }
 
+# --- The auditor: a machine, how memory answers, a mutation, edits of the machine -----------------
+
+TOP = pathlib.Path(__file__).resolve().parents[2]
+FIELDS = re.findall(r"^VMCS_FIELD\((\w+),", (TOP / "vmx" / "vmcs_fields.def").read_text(), re.M)
+SANDBOX = 0x1f000000  # as in tests/audit_machine.h: MSRs in its page 1, a VMCS in 2, PDPTEs in 3
+FIELD, PRESENCE, CAPABILITIES, FACTS, SANDBOX_PAGE = range(5)
+WIDTHS = 0xff
+
+
+def audit(machine, memory, mutation, *edits):
+    return struct.pack("<BBH", machine, memory, mutation) + b"".join(
+        struct.pack("<BBQ", part, FIELDS.index(where) if isinstance(where, str) else where, value)
+        for part, where, value in edits)
+
+
+AUDIT = {
+    "tigerlake": audit(0, 1, 0),
+    "old": audit(2, 3, 500),
+    "all": audit(3, 3, 950, (FIELD, "GUEST_ACTIVITY", 1)),
+    "bare": audit(5, 7, 100, (PRESENCE, "GUEST_RIP", 0), (FIELD, "GUEST_SYSENTER_EIP", 1 << 47)),
+    "msrs": audit(1, 7, 940, (FIELD, "ENTRY_MSR_LOAD_ADDRESS", SANDBOX + 0x1000),
+                  (FIELD, "ENTRY_MSR_LOAD_COUNT", 0xffffffff), (SANDBOX_PAGE, 1, 0x174)),
+    "pdptes": audit(0, 1, 930, (FIELD, "SECONDARY_CONTROLS", 0), (FIELD, "ENTRY_CONTROLS", 0xd1ff),
+                    (FIELD, "GUEST_CR3", SANDBOX + 0x3000), (SANDBOX_PAGE, 3, 3)),
+    "link": audit(0, 1, 920, (FIELD, "VMCS_LINK_POINTER", SANDBOX + 0x2000), (SANDBOX_PAGE, 2, 5)),
+    "event": audit(3, 0, 200, (FIELD, "ENTRY_INTERRUPTION_INFO", 0x80000b0d),
+                   (FIELD, "ENTRY_EXCEPTION_ERROR_CODE", 0x10000), (FACTS, 9, 1)),
+    "widths": audit(0, 2, 10, (CAPABILITIES, WIDTHS, 0xff00)),
+    "controls": audit(4, 0, 3, (CAPABILITIES, 0xf0, (1 << 64) - 1), (CAPABILITIES, 1, 0)),
+}
+
 for seed, text in OPTIONS.items():
     write("options", seed, text.encode())
 for seed, content in MULTIBOOT.items():
     write("multiboot", seed, content)
 for seed, content in ACPI.items():
     write("acpi", seed, content)
+for seed, content in AUDIT.items():
+    write("audit", seed, content)

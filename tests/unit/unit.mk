@@ -68,6 +68,16 @@ guest_memory_SOURCES = vmx/vm.c ept/ept.c kernel/pagetable.c kernel/pagewalk.c \
                        kernel/table_memory.c kernel/format.c \
                        kernel/status.c
 
+# What the auditor is made of, but for what reads the processor and writes the log.
+AUDIT_SOURCES = $(filter-out vmx/audit_read.c vmx/audit_log.c,$(wildcard vmx/audit*.c)) \
+                vmx/vmcs_index.c vmx/controls.c vmx/names.c kernel/format.c
+
+UNIT_TESTS += audit
+audit_SOURCES = $(AUDIT_SOURCES)
+
+UNIT_TESTS += audit_edges
+audit_edges_SOURCES = $(AUDIT_SOURCES)
+
 # --- How they are built and run: nothing below names a test. --------------------------------------
 
 UNIT_BINARIES = $(UNIT_TESTS:%=$(BUILD)/unit/test_%)
