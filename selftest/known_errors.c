@@ -171,19 +171,23 @@ static const struct known_error narrow = {
 
 static bool is_narrow(const char *machine, const struct audit *audit)
 {
-    return strcmp(machine, narrow.machine) == 0 && audit->can->linear_width > 48 &&
-           !audit->facts->la57;
+    return strcmp(machine, narrow.machine) == 0 && audit->linear_width > 48 && !audit->facts->la57;
 }
 
 /* The findings of a processor with 48 bits. */
 static void audit_narrow(const struct audit *audit, struct audit_trial *trial)
 {
-    struct vmx_capabilities capabilities = *audit->can;
     struct audit copy = *audit;
 
-    capabilities.linear_width = 48;
-    copy.can = &capabilities;
+    copy.linear_width = 48;
     trial->count = audit_run(&copy, trial->findings, TRIAL_FINDINGS);
+}
+
+const struct known_error *known_errors_at(unsigned index)
+{
+    return index < ARRAY_SIZE(errors)    ? &errors[index]
+           : index == ARRAY_SIZE(errors) ? &narrow
+                                         : NULL;
 }
 
 static bool shows(const struct known_error *error, const struct audit *audit)

@@ -21,6 +21,9 @@ struct known_error {
     const char *does;         /* the emulator */
 };
 
+/* The table, row by row; NULL beyond its end. */
+const struct known_error *known_errors_at(unsigned index);
+
 /* What an answer is, beside what the SDM and the known errors let expect. */
 enum trial_verdict {
     TRIAL_AGREES,      /* as the SDM says */

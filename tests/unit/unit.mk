@@ -72,6 +72,9 @@ guest_memory_SOURCES = vmx/vm.c ept/ept.c kernel/pagetable.c kernel/pagewalk.c \
 AUDIT_SOURCES = $(filter-out vmx/audit_read.c vmx/audit_log.c,$(wildcard vmx/audit*.c)) \
                 vmx/vmcs_index.c vmx/controls.c vmx/names.c kernel/format.c
 
+# What predicts the wrong answers of emulators.
+KNOWN_ERRORS_SOURCES = selftest/known_errors.c selftest/audit_compare.c
+
 UNIT_TESTS += audit
 audit_SOURCES = $(AUDIT_SOURCES)
 
@@ -81,7 +84,7 @@ audit_edges_SOURCES = $(AUDIT_SOURCES)
 # --- How they are built and run: nothing below names a test. --------------------------------------
 
 UNIT_BINARIES = $(UNIT_TESTS:%=$(BUILD)/unit/test_%)
-UNIT_HEADERS := $(wildcard tests/*.h tests/unit/*.h kernel/*.h ept/*.h vmx/*.h vmx/*.def guest/*.h)
+UNIT_HEADERS := $(wildcard tests/*.h tests/unit/*.h kernel/*.h ept/*.h vmx/*.h vmx/*.def guest/*.h selftest/*.h)
 
 define UNIT_RULE
 $(BUILD)/unit/test_$(1): tests/unit/test_$(1).c $$($(1)_SOURCES) \
