@@ -45,6 +45,12 @@ uint64_t pages_free(void);
 enum status paging_init(const struct machine *machine, const struct acpi *acpi) NODISCARD;
 
 /*
+ * Whether the `length` bytes at `address`, at most a page, are memory that is identity-mapped, and
+ * not a device, where reading might do something.
+ */
+bool memory_readable(hpa_t address, uint64_t length);
+
+/*
  * Takes a stack of `pages` pages with an absent page below it, for good; gives its top.
  * STATUS_NO_MEMORY.
  */

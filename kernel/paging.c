@@ -208,3 +208,21 @@ enum status stack_take(uint64_t pages, void **top)
     *top = pointer_to(HPA(base.value + (pages + 1) * PAGE_SIZE));
     return STATUS_OK;
 }
+
+static bool is_memory_page(hpa_t address)
+{
+    uint64_t space = paging.format.address | (PAGE_SIZE - 1);
+    struct pt_walk walk;
+
+    if (address.value & ~space) {
+        return false;
+    }
+    walk = pt_walk(&paging.format, &paging.tables.memory, paging.table.root, address.value);
+    return walk.present && !(walk.attributes & PTE_PCD);
+}
+
+bool memory_readable(hpa_t address, uint64_t length)
+{
+    return length != 0 && length <= PAGE_SIZE && is_memory_page(address) &&
+           is_memory_page(HPA(address.value + length - 1));
+}

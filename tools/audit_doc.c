@@ -233,10 +233,15 @@ static const char known_introduction[] =
 
 static void print_known_errors(void)
 {
+    const struct known_error *before = NULL;
     const struct known_error *error;
 
     fputs(known_introduction, stdout);
-    for (unsigned i = 0; (error = known_errors_at(i)) != NULL; i++) {
+    for (unsigned i = 0; (error = known_errors_at(i)) != NULL; before = error, i++) {
+        if (before != NULL && strcmp(before->rule, error->rule) == 0 &&
+            strcmp(before->does, error->does) == 0) {
+            continue; /* the same error, seen from its other side */
+        }
         printf("| %s | `%s` | %s | %s |\n", error->machine, error->rule, error->says, error->does);
     }
 }

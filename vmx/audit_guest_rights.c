@@ -276,8 +276,9 @@ static const struct audit_rule rules[] = {
     HIGH(CS, "cs", "CS", ),
 
     {"guest.ss.type", "a usable SS must be accessed, writable data", keeps_type,
-     PROOFS(BREAKS, TYPE(SS, 1), BREAKS, TYPE(SS, 11), BREAKS, TYPE(SS, 2), KEEPS, TYPE(SS, 7),
-            KEEPS, SET(GUEST_SS_AR, AR_UNUSABLE)),
+     PROOFS(BREAKS, TYPE(SS, 1), BREAKS, TYPE(SS, 11), BREAKS, TYPE(SS, 2), BREAKS,
+            SET(GUEST_SS_SELECTOR, 0), TYPE(SS, 1), KEEPS, TYPE(SS, 7), KEEPS,
+            SET(GUEST_SS_AR, AR_UNUSABLE)),
      FIELDS_1(GUEST_SS_AR)},
     S(SS, "ss", "a usable SS", ),
     {"guest.ss.dpl.rpl", "the DPL of SS must be its RPL (without unrestricted guest)",

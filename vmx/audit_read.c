@@ -5,6 +5,7 @@
 #include "kernel/fault.h"
 #include "kernel/image.h"
 #include "kernel/log.h"
+#include "kernel/memory.h"
 #include "kernel/string.h"
 
 #define MSR_IA32_PERF_CAPABILITIES 0x345
@@ -92,31 +93,10 @@ void audit_facts_read(struct audit_facts *facts)
     };
 }
 
-/* Whether the byte is mapped. */
-static bool is_mapped(uint64_t address)
-{
-    uint8_t byte;
-
-    __asm__ goto volatile("1: movb (%1), %b0\n\t" FIXUP(fault)
-                          : "=&q"(byte)
-                          : "r"(address)
-                          : "memory"
-                          : fault);
-    (void)byte;
-    return true;
-fault:
-    return false;
-}
-
-/* At most a page is asked for, so its ends tell of all of it. */
 static const void *memory_at(const struct physical_reader *reader, hpa_t address, uint64_t length)
 {
     (void)reader;
-    if (length == 0 || length > PAGE_SIZE || !is_mapped(address.value) ||
-        !is_mapped(address.value + length - 1)) {
-        return NULL;
-    }
-    return pointer_to(address);
+    return memory_readable(address, length) ? pointer_to(address) : NULL;
 }
 
 const struct physical_reader audit_memory = {memory_at};

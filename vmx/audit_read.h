@@ -8,7 +8,7 @@
 /* Reads the processor's facts by CPUID and MSRs. */
 void audit_facts_read(struct audit_facts *facts);
 
-/* Host-physical memory as it is identity-mapped; what is not mapped reads as absent. */
+/* Host-physical memory; what is no memory that the hypervisor has mapped reads as absent. */
 extern const struct physical_reader audit_memory;
 
 /*

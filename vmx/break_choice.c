@@ -50,7 +50,7 @@ static bool is_on(const struct audit_rule *rule, uint8_t field, bool first)
     return false;
 }
 
-/* Whether some mutation of `rule` changes the field and breaks the rule. */
+/* Whether some mutation breaks `rule` by changing the field, or what the rule asks of it. */
 static bool try_rule(const struct audit *before, const struct audit_sandbox *sandbox,
                      const struct audit_rule *rule, uint8_t field, struct audit *after)
 {
@@ -60,9 +60,11 @@ static bool try_rule(const struct audit *before, const struct audit_sandbox *san
 
     for (; start != NULL; start = audit_mutation_find(start + 1)) {
         *after = *before;
-        if (audit_mutation_kind(start) != STEP_KEEPS &&
-            audit_mutate(after, start, sandbox, &missing) &&
-            after->value[field] != before->value[field] && !audit_keeps(after, rule, &answer)) {
+        if (audit_mutation_kind(start) == STEP_KEEPS ||
+            !audit_mutate(after, start, sandbox, &missing) || audit_keeps(after, rule, &answer)) {
+            continue;
+        }
+        if (after->value[field] != before->value[field] || answer.field == field) {
             return true;
         }
     }

@@ -51,7 +51,7 @@ bool audit_before_launch(struct vcpu *vcpu)
     uint64_t start;
 
     if (vcpu->audit == AUDIT_OFF) {
-        log_line("audit", "switched off by audit=off vm=%u vcpu=%u", vm->id, vcpu->id);
+        log_line("audit", "switched off on the command line vm=%u vcpu=%u", vm->id, vcpu->id);
         return true;
     }
     start = rdtsc();
@@ -66,7 +66,7 @@ bool audit_before_launch(struct vcpu *vcpu)
         return true;
     }
     if (vcpu->audit == AUDIT_STRICT) {
-        (void)vm_stop(vcpu, true, 0, "audit=strict: %u rules are broken", findings.count);
+        (void)vm_stop(vcpu, true, 0, "audit=strict, broken rules: %u", findings.count);
         return false;
     }
     vcpu->attention |= ATTENTION_AUDIT;
@@ -81,10 +81,11 @@ static bool same_stage(enum audit_stage a, enum audit_stage b)
 /* What to do about it, for a person who has never seen this. */
 static void log_disagreement(void)
 {
-    log_line("audit", "either Lintel's auditor is wrong, or the processor is, or what emulates it: "
-                      "read the SDM's section on that stage, then tell whose fault it is");
-    log_line("audit", "to Lintel's maintainers send this whole log; to an emulator's, its name and "
-                      "version, the CPU model, and the fields below");
+    log_line("audit", "one of them is wrong: Lintel's auditor, the processor, or what emulates it "
+                      "(docs/audit.md lists the errors of emulators that are known)");
+    log_line("audit",
+             "if this one is not listed, send this whole log to Lintel's maintainers; they "
+             "tell the emulator's or the processor's");
 }
 
 void audit_after_refusal(struct vcpu *vcpu, enum audit_stage stage)
@@ -107,10 +108,16 @@ void audit_after_refusal(struct vcpu *vcpu, enum audit_stage stage)
                  "agreed=yes rule=%s field=%s",
                  vcpu->vm->id, vcpu->id, audit_stage_name(stage), findings.count, first->rule->name,
                  vmcs_field_name(vmcs_field_at(first->answer.field)));
-    } else {
+    } else if (findings.count == 0 && stage == AUDIT_MSR_LOAD) {
         log_line("audit",
-                 "the processor refuses, but no rule of that stage is broken, or one of an earlier "
-                 "stage is vm=%u vcpu=%u stage=%s broken=%u agreed=no",
+                 "no rule is broken: what that MSR takes, this processor alone knows vm=%u vcpu=%u "
+                 "stage=%s broken=0 agreed=unknown",
+                 vcpu->vm->id, vcpu->id, audit_stage_name(stage));
+    } else {
+        log_line("audit", "%s vm=%u vcpu=%u stage=%s broken=%u agreed=no",
+                 findings.count == 0
+                     ? "the processor refuses, though no rule is broken"
+                     : "the processor refuses at another stage than that of the first broken rule",
                  vcpu->vm->id, vcpu->id, audit_stage_name(stage), findings.count);
         log_disagreement();
     }

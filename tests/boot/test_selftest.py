@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""mode=selftest: the auditor against the processor, as KTAP."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import harness
+import pytest
+from fastboot import rom
+from harness import OLD_CPU, Run, boot, once
+
+RESULT = re.compile(r"^(ok|not ok) (\d+) (\S+)(?: # (SKIP|TODO)?(.*))?$", re.MULTILINE)
+
+
+class Test:
+    """One line of KTAP."""
+
+    __test__ = False
+
+    def __init__(self, match: re.Match[str]) -> None:
+        self.good = match[1] == "ok"
+        self.number = int(match[2])
+        self.name = match[3]
+        self.directive = match[4] or ""
+        self.note = (match[5] or "").strip()
+
+
+def ktap(run: Run) -> list[Test]:
+    """The results; the version and the plan stand before them, and the plan is right."""
+    head = re.search(r"^KTAP version 1\n1\.\.(\d+)$", run.log, re.MULTILINE)
+    assert head is not None
+    tests = [Test(match) for match in RESULT.finditer(run.log)]
+    assert [one.number for one in tests] == list(range(1, int(head[1]) + 1))
+    return tests
+
+
+def bad(tests: list[Test]) -> list[str]:
+    return [one.name for one in tests if not one.good and one.directive != "TODO"]
+
+
+@pytest.mark.parametrize("cpu", ["tigerlake", OLD_CPU, "sapphire_rapids", "corei7_skylake_x"])
+def test_auditor_and_processor_agree_on_every_rule(cpu: str) -> None:
+    run = once("mode=selftest", "select=audit.*", cpu=cpu, timeout=120)
+    tests = ktap(run)
+    assert bad(tests) == []
+    assert len(tests) >= 300
+    assert sum(one.good and not one.directive for one in tests) >= 200
+    (summary,) = run.topic("selftest", "auditor against processor")
+    assert int(summary.keys["rules"]) == len(tests)
+    assert int(summary.keys["mutations"]) >= 700
+    assert summary.keys["disagreements"] == "0"
+    assert run.status == 0
+
+
+def test_a_skip_names_what_the_processor_lacks() -> None:
+    tests = {one.name: one for one in ktap(once("mode=selftest", "select=audit.*", timeout=120))}
+    hlat = tests["audit.control.hlat.ept"]
+    assert (hlat.good, hlat.directive) == (True, "SKIP")
+    assert hlat.note == "needs tertiary.hlat (IA32_VMX_PROCBASED_CTLS3 bit 1)"
+    assert all(one.note for one in tests.values() if one.directive == "SKIP")
+
+
+def test_a_known_error_is_a_todo_with_its_words() -> None:
+    tests = {one.name: one for one in ktap(once("mode=selftest", "select=audit.*", timeout=120))}
+    debugctl = tests["audit.guest.debugctl.reserved"]
+    assert (debugctl.good, debugctl.directive) == (False, "TODO")
+    assert debugctl.note.startswith("bochs-3.0 does not check it")
+
+
+def call_the_machine(monkeypatch: pytest.MonkeyPatch, word: str) -> None:
+    """Lets a boot's command line say `word` in place of the launcher's machine=."""
+    plain = rom.boot_lines
+
+    def lines(work: Any, kernel: Any, image: Any, arguments: Sequence[str], modules: Any) -> Any:
+        others = [one for one in arguments if not one.startswith("machine=")]
+        return plain(work, kernel, image, [*others, *filter(None, [word])], modules)
+
+    monkeypatch.setattr(harness, "boot_lines", lines)
+
+
+def test_without_its_name_no_error_of_the_emulator_is_excused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    known = {
+        one.name
+        for one in ktap(once("mode=selftest", "select=audit.*", timeout=120))
+        if one.directive == "TODO"
+    }
+    for machine in ("", "machine=bochs-2.7"):
+        call_the_machine(monkeypatch, machine)
+        run = boot(args=["mode=selftest", "select=audit.*"], timeout=120)
+        assert set(bad(ktap(run))) == known
+        assert run.status == 1
+
+
+@pytest.mark.parametrize("cpu", ["tigerlake", OLD_CPU])
+def test_twenty_thousand_random_states_without_a_disagreement(cpu: str) -> None:
+    run = boot(args=["mode=selftest", "select=audit.random"], cpu=cpu, timeout=240)
+    (test,) = ktap(run)
+    assert test.name == "audit.random"
+    (summary,) = run.topic("selftest", "random states")
+    assert int(summary.keys["mutations"]) >= 20_000
+    assert summary.keys["disagreements"] == "0"
+    # All kinds of answers were met, in numbers.
+    for kind in ("controls", "host", "guest", "accepted"):
+        assert int(summary.keys[kind]) > 1000
+    assert int(summary.keys["known-errors"]) > 0
+    assert test.good and run.status == 0
+
+
+def test_a_disagreement_is_printed_with_what_makes_it_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    call_the_machine(monkeypatch, "")  # so Bochs's errors are not known
+    run = boot(args=["mode=selftest", "select=audit.random", "count=800"], timeout=120)
+    assert run.status == 1
+    (summary,) = run.topic("selftest", "random states")
+    assert int(summary.keys["disagreements"]) > 0
+    first = run.topic("selftest", "auditor and processor disagree")[0]
+    again = boot(
+        args=["mode=selftest", "select=audit.random", "count=1", f"seed={first.keys['seed']}"]
+    )
+    (same,) = again.topic("selftest", "auditor and processor disagree")
+    assert same.keys == first.keys
+    assert again.topic("selftest", "changed")
+
+
+def test_select_takes_some_and_a_plain_selftest_leaves_the_random_one_out() -> None:
+    some = ktap(boot(args=["mode=selftest", "select=audit.guest.tr.*"]))
+    assert {one.name for one in some} >= {"audit.guest.tr.type", "audit.guest.tr.ti"}
+    assert all(one.name.startswith("audit.guest.tr.") for one in some)
+    assert "audit.random" not in {
+        one.name for one in ktap(once("mode=selftest", "select=audit.*", timeout=120))
+    }
+    none = boot(args=["mode=selftest", "select=nosuch.*"])
+    assert ktap(none) == [] and none.status == 1
+    assert none.result is not None and none.result.keys["why"].startswith("selftest: ok 0")
+
+
+def test_what_the_selftest_took_it_gives_back_and_leaves_vmx_operation() -> None:
+    run = once("mode=selftest", "select=audit.*", timeout=120)
+    assert run.topic("vmx", "VMXOFF, CR4.VMXE clear")
+    assert run.topic("memory", "not all was given back") == []
+    assert run.result is not None
+    assert run.result.keys["why"].startswith("selftest: ok ")
+
+
+def test_a_processor_without_ept_skips_all_and_does_not_pass() -> None:
+    run = boot(args=["mode=selftest"], cpu="core2_penryn_t9600")
+    assert all(one.directive == "SKIP" and "secondary.ept" in one.note for one in ktap(run))
+    assert run.status == 1
+
+
+def test_without_vt_x_there_is_a_sentence() -> None:
+    run = boot(args=["mode=selftest"], cpu="ryzen")
+    assert run.status == 1
+    assert "KTAP" not in run.log
+    assert run.result is not None and run.result.keys["why"] == "no VT-x"
