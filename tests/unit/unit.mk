@@ -84,7 +84,8 @@ audit_edges_SOURCES = $(AUDIT_SOURCES)
 # --- How they are built and run: nothing below names a test. --------------------------------------
 
 UNIT_BINARIES = $(UNIT_TESTS:%=$(BUILD)/unit/test_%)
-UNIT_HEADERS := $(wildcard tests/*.h tests/unit/*.h kernel/*.h ept/*.h vmx/*.h vmx/*.def guest/*.h selftest/*.h)
+UNIT_HEADERS := $(wildcard tests/*.h tests/unit/*.h kernel/*.h ept/*.h vmx/*.h vmx/*.def guest/*.h \
+                  selftest/*.h)
 
 define UNIT_RULE
 $(BUILD)/unit/test_$(1): tests/unit/test_$(1).c $$($(1)_SOURCES) \
