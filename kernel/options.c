@@ -11,6 +11,9 @@
 /* The longest word that is looked at; every value that any option allows is far shorter. */
 #define LONGEST_WORD 255
 
+/* A complaint with the names of options fits a line of the log. */
+#define KNOWN_LENGTH 120
+
 /* Who hears the complaints. */
 struct listener {
     option_complaint complain;
@@ -33,19 +36,26 @@ static void complain_of_value(const struct listener *listener, const char *word,
     complain(listener, word, sentence);
 }
 
+/* All options that there are, in as many complaints as their names take. */
 static void complain_of_unknown(const struct listener *listener, const char *word)
 {
-    char known[160];
+    const char *what = "unknown option; allowed:";
+    char known[KNOWN_LENGTH];
     size_t length = 0;
 
-    known[0] = '\0';
     for (unsigned i = 0; i < option_row_count; i++) {
-        if (option_rows[i].parse != NULL && length < sizeof(known)) {
-            length += format_text(known + length, sizeof(known) - length,
-                                  "%s%s=", length == 0 ? "" : " ", option_rows[i].name);
+        if (option_rows[i].parse == NULL) {
+            continue;
         }
+        if (length + 1 + strlen(option_rows[i].name) + 1 >= sizeof(known)) {
+            complain(listener, word, known);
+            length = 0;
+        }
+        length += format_text(known + length, sizeof(known) - length,
+                              "%s %s=", length == 0 ? what : "", option_rows[i].name);
+        what = "and";
     }
-    complain_of_value(listener, word, "unknown option", known);
+    complain(listener, word, known);
 }
 
 /* The row whose name is the `length` bytes at `name`, or NULL. */

@@ -6,11 +6,13 @@
 
 /* In the order of the SDM's text. */
 const struct audit_section *const audit_sections[AUDIT_SECTIONS] = {
-    &audit_execution,     &audit_execution_apic,  &audit_execution_memory, &audit_exit,
-    &audit_entry,         &audit_event,           &audit_host_registers,   &audit_host_segments,
-    &audit_address_space, &audit_guest_registers, &audit_guest_segments,   &audit_guest_rights,
-    &audit_guest_tables,  &audit_guest_rip,       &audit_guest_state,      &audit_guest_link,
-    &audit_guest_pdptes,  &audit_msr_load,
+    &audit_execution,       &audit_execution_bitmaps, &audit_execution_tpr, &audit_execution_nmi,
+    &audit_execution_apic,  &audit_execution_vpid,    &audit_execution_ept, &audit_execution_tsc,
+    &audit_execution_late,  &audit_execution_ipi,     &audit_exit,          &audit_entry,
+    &audit_event,           &audit_host_registers,    &audit_host_segments, &audit_address_space,
+    &audit_guest_registers, &audit_guest_segments,    &audit_guest_rights,  &audit_guest_tables,
+    &audit_guest_rip,       &audit_guest_state,       &audit_guest_link,    &audit_guest_pdptes,
+    &audit_msr_load,
 };
 
 /* A group that is not activated acts as if all its controls were 0. */

@@ -112,7 +112,7 @@ struct audit_section {
     unsigned count;
 };
 
-#define AUDIT_SECTIONS 18
+#define AUDIT_SECTIONS 25
 extern const struct audit_section *const audit_sections[AUDIT_SECTIONS];
 
 /* A broken rule. */

@@ -32,7 +32,7 @@ static bool keeps_nmi_window(const struct audit *audit, const struct audit_rule 
                          ACTS(PRIMARY, PRIMARY_NMI_WINDOW) && ACTS_NOT(PIN, PIN_VIRTUAL_NMI), 0);
 }
 
-static const struct audit_rule rules[] = {
+static const struct audit_rule first_rules[] = {
     {"control.pin.must_be_1", "bits that must be 1 in the pin-based controls must be 1",
      check_must_be_1,
      PROOFS(BREAKS, CLEAR_ONE(PIN_CONTROLS, PIN), KEEPS, SET_ONES(PIN_CONTROLS, PIN)),
@@ -67,7 +67,12 @@ static const struct audit_rule rules[] = {
      PROOFS(BREAKS, SYM_PLUS(CR3_TARGET_COUNT, CR3_TARGETS, 1), BREAKS,
             SET(CR3_TARGET_COUNT, 0x80000000), KEEPS, SYM(CR3_TARGET_COUNT, CR3_TARGETS)),
      FIELDS_1(CR3_TARGET_COUNT)},
+};
 
+const struct audit_section audit_execution =
+    SECTION("VM-Execution Control Fields", AUDIT_CONTROLS, first_rules);
+
+static const struct audit_rule nmi_rules[] = {
     {"control.nmi.virtual", "virtual NMIs need NMI exiting", keeps_virtual_nmi,
      PROOFS(BREAKS, ON(PIN, PIN_VIRTUAL_NMI), OFF(PIN, PIN_NMI), KEEPS,
             ON(PIN, PIN_VIRTUAL_NMI | PIN_NMI)),
@@ -76,16 +81,28 @@ static const struct audit_rule rules[] = {
      PROOFS(BREAKS, ON(PRIMARY, PRIMARY_NMI_WINDOW), OFF(PIN, PIN_VIRTUAL_NMI), KEEPS,
             ON(PRIMARY, PRIMARY_NMI_WINDOW), ON(PIN, PIN_VIRTUAL_NMI)),
      FIELDS_2(PRIMARY_CONTROLS, PIN_CONTROLS)},
+};
+
+const struct audit_section audit_execution_nmi =
+    SECTION("VM-Execution Control Fields", AUDIT_CONTROLS, nmi_rules);
+
+static const struct audit_rule vpid_rules[] = {
     {"control.vpid.not_0", "VPID 0 is the hypervisor's", check_not_zero,
      PROOFS(BREAKS, ON(SECONDARY, SECONDARY_VPID), SET(VPID, 0), KEEPS,
             ON(SECONDARY, SECONDARY_VPID), SET(VPID, 0xFFFF), KEEPS, OFF(SECONDARY, SECONDARY_VPID),
             SET(VPID, 0)),
      FIELDS_1(VPID), WHEN(SECONDARY, SECONDARY_VPID)},
+};
+
+const struct audit_section audit_execution_vpid =
+    SECTION("VM-Execution Control Fields", AUDIT_CONTROLS, vpid_rules);
+
+static const struct audit_rule tsc_rules[] = {
     {"control.tsc_multiplier.not_0", "TSC scaling needs a TSC multiplier", check_not_zero,
      PROOFS(BREAKS, ON(SECONDARY, SECONDARY_TSC_SCALING), SET(TSC_MULTIPLIER, 0), KEEPS,
             ON(SECONDARY, SECONDARY_TSC_SCALING), SET(TSC_MULTIPLIER, 1)),
      FIELDS_1(TSC_MULTIPLIER), WHEN(SECONDARY, SECONDARY_TSC_SCALING)},
 };
 
-const struct audit_section audit_execution =
-    SECTION("VM-Execution Control Fields", AUDIT_CONTROLS, rules);
+const struct audit_section audit_execution_tsc =
+    SECTION("VM-Execution Control Fields", AUDIT_CONTROLS, tsc_rules);

@@ -67,7 +67,7 @@ static bool keeps_posted_vector(const struct audit *audit, const struct audit_ru
     SHADOW, ON(TERTIARY, TERTIARY_IPI_VIRTUALIZATION), IN_SANDBOX(PID_POINTER_TABLE, SANDBOX_ANY), \
         SET(LAST_PID_POINTER_INDEX, 0)
 
-static const struct audit_rule rules[] = {
+static const struct audit_rule tpr_rules[] = {
     {"control.virtual_apic.aligned", "the virtual-APIC address must be aligned to 4 KiB",
      check_aligned_4k,
      PROOFS(BREAKS, SHADOW, OR(VIRTUAL_APIC_ADDRESS, 1), BREAKS, SHADOW,
@@ -94,6 +94,22 @@ static const struct audit_rule rules[] = {
             POKE(SANDBOX_ANY + VTPR, 0x50), SET(TPR_THRESHOLD, 5), KEEPS, SHADOW, ACCESS,
             POKE(SANDBOX_ANY + VTPR, 0x4F), SET(TPR_THRESHOLD, 5)),
      FIELDS_2(TPR_THRESHOLD, VIRTUAL_APIC_ADDRESS), WHEN(PRIMARY, PRIMARY_TPR_SHADOW)},
+};
+
+const struct audit_section audit_execution_tpr =
+    SECTION("VM-Execution Control Fields", AUDIT_CONTROLS, tpr_rules);
+
+static const struct audit_rule apic_rules[] = {
+    {"control.apic_access.aligned", "the APIC-access address must be aligned to 4 KiB",
+     check_aligned_4k,
+     PROOFS(BREAKS, ACCESS, OR(APIC_ACCESS_ADDRESS, 1), BREAKS, ACCESS,
+            OR(APIC_ACCESS_ADDRESS, 0x800), KEEPS, ACCESS),
+     FIELDS_1(APIC_ACCESS_ADDRESS), WHEN(SECONDARY, SECONDARY_APIC_ACCESS)},
+    {"control.apic_access.width",
+     "the APIC-access address must set no bit beyond the physical-address width", check_width,
+     PROOFS(BREAKS, ACCESS, OR_SYM(APIC_ACCESS_ADDRESS, WIDTH), BREAKS, ACCESS,
+            RAISE(APIC_ACCESS_ADDRESS, 63), KEEPS, ACCESS, SYM(APIC_ACCESS_ADDRESS, TOP)),
+     FIELDS_1(APIC_ACCESS_ADDRESS), WHEN(SECONDARY, SECONDARY_APIC_ACCESS)},
     {"control.tpr_shadow.x2apic", "virtualize x2APIC mode needs the TPR shadow",
      keeps_without_shadow,
      PROOFS(BREAKS, OFF(PRIMARY, PRIMARY_TPR_SHADOW), ON(SECONDARY, SECONDARY_X2APIC), KEEPS,
@@ -112,16 +128,6 @@ static const struct audit_rule rules[] = {
     {"control.tpr_shadow.ipi_virtualization", "IPI virtualization needs the TPR shadow",
      keeps_without_shadow, PROOFS(BREAKS, IPIS, OFF(PRIMARY, PRIMARY_TPR_SHADOW), KEEPS, IPIS),
      FIELDS_1(TERTIARY_CONTROLS), MASK(TERTIARY, TERTIARY_IPI_VIRTUALIZATION)},
-    {"control.apic_access.aligned", "the APIC-access address must be aligned to 4 KiB",
-     check_aligned_4k,
-     PROOFS(BREAKS, ACCESS, OR(APIC_ACCESS_ADDRESS, 1), BREAKS, ACCESS,
-            OR(APIC_ACCESS_ADDRESS, 0x800), KEEPS, ACCESS),
-     FIELDS_1(APIC_ACCESS_ADDRESS), WHEN(SECONDARY, SECONDARY_APIC_ACCESS)},
-    {"control.apic_access.width",
-     "the APIC-access address must set no bit beyond the physical-address width", check_width,
-     PROOFS(BREAKS, ACCESS, OR_SYM(APIC_ACCESS_ADDRESS, WIDTH), BREAKS, ACCESS,
-            RAISE(APIC_ACCESS_ADDRESS, 63), KEEPS, ACCESS, SYM(APIC_ACCESS_ADDRESS, TOP)),
-     FIELDS_1(APIC_ACCESS_ADDRESS), WHEN(SECONDARY, SECONDARY_APIC_ACCESS)},
     {"control.x2apic.apic_access", "x2APIC mode and APIC accesses are not virtualized together",
      check_excludes,
      PROOFS(BREAKS, SHADOW, ACCESS, ON(SECONDARY, SECONDARY_X2APIC), KEEPS, SHADOW,
@@ -161,6 +167,12 @@ static const struct audit_rule rules[] = {
      PROOFS(BREAKS, POSTED, OR_SYM(POSTED_INTERRUPT_DESCRIPTOR, WIDTH), BREAKS, POSTED,
             RAISE(POSTED_INTERRUPT_DESCRIPTOR, 63), KEEPS, POSTED),
      FIELDS_1(POSTED_INTERRUPT_DESCRIPTOR), WHEN(PIN, PIN_POSTED_INTERRUPTS)},
+};
+
+const struct audit_section audit_execution_apic =
+    SECTION("VM-Execution Control Fields", AUDIT_CONTROLS, apic_rules);
+
+static const struct audit_rule ipi_rules[] = {
     {"control.pid_pointer_table.aligned", "the PID-pointer table must be aligned to 8 bytes",
      keeps_pid_alignment,
      PROOFS(BREAKS, IPIS, OR(PID_POINTER_TABLE, 4), KEEPS, IPIS, OR(PID_POINTER_TABLE, 8)),
@@ -178,5 +190,5 @@ static const struct audit_rule rules[] = {
      WHEN(TERTIARY, TERTIARY_IPI_VIRTUALIZATION)},
 };
 
-const struct audit_section audit_execution_apic =
-    SECTION("VM-Execution Control Fields", AUDIT_CONTROLS, rules);
+const struct audit_section audit_execution_ipi =
+    SECTION("VM-Execution Control Fields", AUDIT_CONTROLS, ipi_rules);

@@ -129,14 +129,19 @@ static bool keeps_hlat_prefix(const struct audit *audit, const struct audit_rule
         AT_SANDBOX(EPTP_LIST_ADDRESS)
 #define HLAT ON(TERTIARY, TERTIARY_HLAT), AT_SANDBOX(HLATP), SET(HLAT_PREFIX_SIZE, 0)
 
-static const struct audit_rule rules[] = {
+static const struct audit_rule bitmap_rules[] = {
     ADDRESS("io_bitmap_a", "the address of I/O bitmap A", IO_BITMAP_A, PRIMARY, PRIMARY_IO_BITMAP,
             AT_SANDBOX(IO_BITMAP_A)),
     ADDRESS("io_bitmap_b", "the address of I/O bitmap B", IO_BITMAP_B, PRIMARY, PRIMARY_IO_BITMAP,
             AT_SANDBOX(IO_BITMAP_B)),
     ADDRESS("msr_bitmap", "the address of the MSR bitmaps", MSR_BITMAP, PRIMARY, PRIMARY_MSR_BITMAP,
             AT_SANDBOX(MSR_BITMAP)),
+};
 
+const struct audit_section audit_execution_bitmaps =
+    SECTION("VM-Execution Control Fields", AUDIT_CONTROLS, bitmap_rules);
+
+static const struct audit_rule ept_rules[] = {
     {"control.ept.type", "the EPT pointer's memory type must be a supported one", keeps_eptp_type,
      PROOFS(BREAKS, CLEAR(EPT_POINTER, 7), OR(EPT_POINTER, 1), BREAKS, OR(EPT_POINTER, 7), BREAKS,
             NEED(NO_EPT_UC), CLEAR(EPT_POINTER, 7), KEEPS, NEED(EPT_UC), CLEAR(EPT_POINTER, 7)),
@@ -182,17 +187,6 @@ static const struct audit_rule rules[] = {
      NEEDS_EPT, WHEN(SECONDARY, SECONDARY_SPP)},
     ADDRESS("spp", "the sub-page-permission-table pointer", SPP_TABLE_POINTER, SECONDARY,
             SECONDARY_SPP, AT_SANDBOX(SPP_TABLE_POINTER)),
-    {"control.pt_guest_physical.ept", "Intel PT with guest-physical addresses needs EPT",
-     check_wants, PROOFS(BREAKS, PT_CONTROLS, NO_EPT, KEEPS, PT_CONTROLS), NEEDS_EPT,
-     WHEN(SECONDARY, PT_GUEST)},
-    {"control.pt_guest_physical.load",
-     "Intel PT with guest-physical addresses needs load IA32_RTIT_CTL", check_wants,
-     PROOFS(BREAKS, PT_CONTROLS, OFF(ENTRY, ENTRY_LOAD_RTIT_CTL), KEEPS, PT_CONTROLS),
-     FIELDS_1(ENTRY_CONTROLS), WHEN(SECONDARY, PT_GUEST), MASK(ENTRY, ENTRY_LOAD_RTIT_CTL)},
-    {"control.pt_guest_physical.clear",
-     "Intel PT with guest-physical addresses needs clear IA32_RTIT_CTL", check_wants,
-     PROOFS(BREAKS, PT_CONTROLS, OFF(EXIT, EXIT_CLEAR_RTIT_CTL), KEEPS, PT_CONTROLS),
-     FIELDS_1(EXIT_CONTROLS), WHEN(SECONDARY, PT_GUEST), MASK(EXIT, EXIT_CLEAR_RTIT_CTL)},
     {"control.vmfunc.reserved", "a VM function that is not supported must be 0", keeps_vm_functions,
      PROOFS(BREAKS, ON(SECONDARY, SECONDARY_VMFUNC), SET(VM_FUNCTION_CONTROLS, 0),
             SYM(VM_FUNCTION_CONTROLS, VMFUNC_REFUSED), BREAKS, ON(SECONDARY, SECONDARY_VMFUNC),
@@ -220,6 +214,23 @@ static const struct audit_rule rules[] = {
             SECONDARY_VMCS_SHADOW, AT_SANDBOX(VMREAD_BITMAP), AT_SANDBOX(VMWRITE_BITMAP)),
     ADDRESS("ve_information", "the virtualization-exception information address",
             VE_INFORMATION_ADDRESS, SECONDARY, SECONDARY_VE, AT_SANDBOX(VE_INFORMATION_ADDRESS)),
+    {"control.pt_guest_physical.ept", "Intel PT with guest-physical addresses needs EPT",
+     check_wants, PROOFS(BREAKS, PT_CONTROLS, NO_EPT, KEEPS, PT_CONTROLS), NEEDS_EPT,
+     WHEN(SECONDARY, PT_GUEST)},
+    {"control.pt_guest_physical.load",
+     "Intel PT with guest-physical addresses needs load IA32_RTIT_CTL", check_wants,
+     PROOFS(BREAKS, PT_CONTROLS, OFF(ENTRY, ENTRY_LOAD_RTIT_CTL), KEEPS, PT_CONTROLS),
+     FIELDS_1(ENTRY_CONTROLS), WHEN(SECONDARY, PT_GUEST), MASK(ENTRY, ENTRY_LOAD_RTIT_CTL)},
+    {"control.pt_guest_physical.clear",
+     "Intel PT with guest-physical addresses needs clear IA32_RTIT_CTL", check_wants,
+     PROOFS(BREAKS, PT_CONTROLS, OFF(EXIT, EXIT_CLEAR_RTIT_CTL), KEEPS, PT_CONTROLS),
+     FIELDS_1(EXIT_CONTROLS), WHEN(SECONDARY, PT_GUEST), MASK(EXIT, EXIT_CLEAR_RTIT_CTL)},
+};
+
+const struct audit_section audit_execution_ept =
+    SECTION("VM-Execution Control Fields", AUDIT_CONTROLS, ept_rules);
+
+static const struct audit_rule late_rules[] = {
     ADDRESS("low_pasid_directory", "the low PASID directory address", LOW_PASID_DIRECTORY,
             SECONDARY, SECONDARY_PASID, AT_SANDBOX(LOW_PASID_DIRECTORY),
             AT_SANDBOX(HIGH_PASID_DIRECTORY)),
@@ -246,5 +257,5 @@ static const struct audit_rule rules[] = {
      FIELDS_1(HLAT_PREFIX_SIZE), WHEN(TERTIARY, TERTIARY_HLAT)},
 };
 
-const struct audit_section audit_execution_memory =
-    SECTION("VM-Execution Control Fields", AUDIT_CONTROLS, rules);
+const struct audit_section audit_execution_late =
+    SECTION("VM-Execution Control Fields", AUDIT_CONTROLS, late_rules);

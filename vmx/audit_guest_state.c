@@ -142,6 +142,13 @@ static bool keeps_smi(const struct audit *audit, const struct audit_rule *rule,
     return answer_bit(answer, V(GUEST_INTERRUPTIBILITY), BLOCKING_SMI, 0);
 }
 
+static bool keeps_smm(const struct audit *audit, const struct audit_rule *rule,
+                      struct audit_answer *answer)
+{
+    (void)rule;
+    return answer_bit(answer, V(GUEST_INTERRUPTIBILITY), BLOCKING_SMI, 1);
+}
+
 static bool keeps_nmi_sti(const struct audit *audit, const struct audit_rule *rule,
                           struct audit_answer *answer)
 {
@@ -273,6 +280,9 @@ static const struct audit_rule rules[] = {
      FIELDS_2(GUEST_INTERRUPTIBILITY, ENTRY_INTERRUPTION_INFO)},
     {"guest.blocking.smi", "blocking by SMI is for processors in SMM", keeps_smi,
      PROOFS(BREAKS, BLOCK(4), KEEPS, BLOCK(0)), FIELDS_1(GUEST_INTERRUPTIBILITY)},
+    {"guest.blocking.smm", "a guest that is entered in SMM must block SMIs", keeps_smm,
+     PROOFS(BREAKS_ALSO, RAISE(ENTRY_CONTROLS, 10), KEEPS, BLOCK(0)),
+     FIELDS_2(GUEST_INTERRUPTIBILITY, ENTRY_CONTROLS), WHEN(ENTRY, ENTRY_SMM)},
     {"guest.blocking.nmi_sti", "a guest into which an NMI is injected may not block by STI",
      keeps_nmi_sti,
      PROOFS(BREAKS, NMI, BLOCK(1), RAISE(GUEST_RFLAGS, 9), KEEPS, NMI, RAISE(GUEST_RFLAGS, 9)),

@@ -14,7 +14,7 @@
 enum audit_op {
     STEP_END,
     STEP_BREAKS,      /* starts a mutation that breaks the rule, and no other */
-    STEP_BREAKS_ALSO, /* starts one that cannot but break others of the same stage too */
+    STEP_BREAKS_ALSO, /* starts one that cannot but break others too */
     STEP_KEEPS,       /* starts one that every rule keeps */
     STEP_PRESET,      /* first does what enum audit_preset `argument` says */
     STEP_SET,         /* field = value */

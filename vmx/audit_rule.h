@@ -152,10 +152,11 @@ audit_check check_wants;    /* the controls of `mask` must act; found is 0 where
 audit_check check_excludes; /* the controls of `mask` must not act */
 
 /* The sections, each the table of its file. */
-extern const struct audit_section audit_execution, audit_execution_apic, audit_execution_memory,
-    audit_exit, audit_entry, audit_event, audit_host_registers, audit_host_segments,
-    audit_address_space, audit_guest_registers, audit_guest_segments, audit_guest_rights,
-    audit_guest_tables, audit_guest_rip, audit_guest_state, audit_guest_link, audit_guest_pdptes,
-    audit_msr_load;
+extern const struct audit_section audit_execution, audit_execution_bitmaps, audit_execution_tpr,
+    audit_execution_nmi, audit_execution_apic, audit_execution_vpid, audit_execution_ept,
+    audit_execution_tsc, audit_execution_late, audit_execution_ipi, audit_exit, audit_entry,
+    audit_event, audit_host_registers, audit_host_segments, audit_address_space,
+    audit_guest_registers, audit_guest_segments, audit_guest_rights, audit_guest_tables,
+    audit_guest_rip, audit_guest_state, audit_guest_link, audit_guest_pdptes, audit_msr_load;
 
 #endif

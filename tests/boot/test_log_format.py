@@ -23,6 +23,9 @@ FORMS = {
     "ring": ["guest=tour", "trace=ring"],
     "complaints": ["nonsense", "memory=x", "console=com9", "mode=bench"],
     "caps": ["mode=caps"],
+    "broken": ["break=guest_tr_ar,guest_rip:0x8000000000000000"],
+    "strict": ["break=guest_interrupt_ssp_table,host_sysenter_eip", "audit=strict"],
+    "entered": ["break=guest_debugctl"],
     "panic": ["provoke=page"],
 }
 
