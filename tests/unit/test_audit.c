@@ -41,8 +41,7 @@ static unsigned run_armed(enum audit_stage stage)
 }
 
 /* Whether the findings of an applied mutation are what its kind says. */
-static bool is_as_said(enum audit_op kind, const struct audit_section *section,
-                       const struct audit_rule *rule, unsigned count)
+static bool is_as_said(enum audit_op kind, const struct audit_rule *rule, unsigned count)
 {
     bool among = false;
 
@@ -174,7 +173,7 @@ static void try_rule(const struct audit_section *section, const struct audit_rul
             continue;
         }
         count = run_armed(section->stage);
-        if (!is_as_said(kind, section, rule, count)) {
+        if (!is_as_said(kind, rule, count)) {
             print_findings(kind == STEP_KEEPS ? "keeps" : "breaks", rule, number, count);
             counts->wrong++;
         } else if (kind != STEP_KEEPS) {
