@@ -6,6 +6,10 @@ Every topic and key in a log_line() call, and every ` key=%` text that such a ca
 stand in docs/log.md, in the section of its topic (`### topic`), as a table row that begins with
 | `key` |. What stands there and is logged nowhere is stale. Status 1 if anything is amiss.
 
+Texts that such a call is given are literals that begin with a blank and a key, and all that
+format_text() puts together but for a `why`; of those it is not known which topic they go to. What
+stands in a quoted value is text, whatever it looks like.
+
 In the capability report (topic cap) the first key is the fact itself, so its name stands in no
 format: it is a string "group.name" of vmx/capability_bits.def or vmx/caps_*.c, and has a row of its
 own. Names of controls and of CR0's and CR4's bits are documented as a family.
@@ -24,6 +28,7 @@ _MACRO = re.compile(r"\bPRI[diuxX]\w+\b")
 # A key and the first character of its value: a conversion, a quote, or a fixed word.
 _KEY = re.compile(r'(?<![\w%-])([a-z][a-z0-9-]*)=(?=[%"0-9a-zA-Z\\]|$)')
 _APPENDED = re.compile(r'^ [a-z][a-z0-9-]*=')
+_QUOTED = re.compile(r'\\"[^"]*\\"')
 _TOPIC_ROW = re.compile(r"^### `?([a-z]+)`?")
 _FACT = re.compile(r'"((?!cr[04]\.)[a-z0-9_]+\.[a-z0-9_]+)"')
 _FACT_ROW = re.compile(r"^\| `([a-z0-9_]+\.[a-z0-9_]+)` \|")
@@ -46,6 +51,10 @@ def calls(text: str, name: str) -> list[tuple[int, str]]:
     return found
 
 
+def keys_in(literal: str) -> list[str]:
+    return _KEY.findall(_QUOTED.sub(r'\\"\\"', literal))
+
+
 def logged() -> tuple[dict[tuple[str, str], str], dict[str, str]]:
     """(topic, key) of every call, and keys of texts put together elsewhere; with their places."""
     direct: dict[tuple[str, str], str] = {}
@@ -62,13 +71,19 @@ def logged() -> tuple[dict[tuple[str, str], str], dict[str, str]]:
                 place = f"{path.relative_to(TOP)}:{text.count(chr(10), 0, position) + 1}"
                 topic, rest = literals[0], literals[1:]
                 # No key is cut in two by the end of a literal; " token=" is chosen for a %s.
-                for key in (key for literal in rest for key in _KEY.findall(literal)):
+                for key in (key for literal in rest for key in keys_in(literal)):
                     direct.setdefault((topic, key), place)
+            made = [
+                (at, at + len(part))
+                for at, part in calls(text, "format_text")
+                if not part.startswith("why,")  # the value of why=, a sentence
+            ]
             for match in _LITERAL.finditer(text):
                 inside = any(start <= match.start() <= end for start, end in spans)
-                if not inside and _APPENDED.match(match.group(1)):
+                given = any(start <= match.start() <= end for start, end in made)
+                if not inside and (given or _APPENDED.match(match.group(1))):
                     place = f"{path.relative_to(TOP)}:{text.count(chr(10), 0, match.start()) + 1}"
-                    for key in _KEY.findall(match.group(1)):
+                    for key in keys_in(match.group(1)):
                         appended.setdefault(key, place)
     return direct, appended
 
