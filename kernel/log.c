@@ -7,6 +7,11 @@
 #include "kernel/percpu.h"
 #include "kernel/time.h"
 
+void log_mute(bool muted)
+{
+    this_cpu()->log_muted = muted;
+}
+
 void log_line(const char *topic, const char *format, ...)
 {
     char line[LOG_COLUMNS + 3]; /* CR, LF and the NUL */
@@ -14,6 +19,9 @@ void log_line(const char *topic, const char *format, ...)
     size_t length;
     va_list arguments;
 
+    if (this_cpu()->log_muted) {
+        return;
+    }
     length = format_text(line, LOG_COLUMNS + 1, "[%06lu.%06lu] cpu%u %s: ", now / 1000000,
                          now % 1000000, this_cpu()->number, topic);
     va_start(arguments, format);

@@ -21,4 +21,7 @@
  */
 void log_line(const char *topic, const char *format, ...) PRINTF_LIKE(2, 3);
 
+/* Drops this processor's records from now on, or no longer. */
+void log_mute(bool muted);
+
 #endif

@@ -122,6 +122,7 @@ static bool enter_panic(const char *why)
     struct percpu *cpu = this_cpu();
 
     cpu->recovery = NULL;
+    cpu->log_muted = false;
     if (cpu->panics++ == 0) {
         return true;
     }

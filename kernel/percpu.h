@@ -18,6 +18,7 @@ struct percpu {
     unsigned number;     /* the N of cpuN: the order of the MADT, the boot processor 0 */
     uint32_t nmi_count;  /* NMIs that came while the hypervisor ran */
     struct fault_recovery *recovery; /* where an exception goes on instead of a panic, or NULL */
+    bool log_muted;                  /* log_mute() */
     unsigned panics;                 /* depth: a panic inside a panic says less */
     void *tenant;                    /* what a higher room runs here; the base never looks at it, */
     uint64_t counted;                /* nor at what it counts here: VMX instructions */

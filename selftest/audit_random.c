@@ -38,7 +38,9 @@ static void log_disagreement(const struct audit_rig *rig, uint64_t seed, const c
         log_line("selftest", "found rule=%s", trial->findings[i].rule->name);
     }
     audit_rig_log_changes(rig);
-    log_line("selftest", "again by \"mode=selftest select=audit.random count=1 seed=0x%lx\"", seed);
+    log_line("selftest",
+             "the same again by options=\"mode=selftest select=audit.random count=1 seed=0x%lx\"",
+             seed);
 }
 
 /* Gives whether auditor and processor agree, or disagree as is known. */
@@ -69,7 +71,7 @@ static bool try_one(struct audit_rig *rig, const char *machine, uint64_t seed, b
     }
     if (print) {
         log_disagreement(rig, seed,
-                         verdict == TRIAL_DISAPPEARED ? "a known error of the emulator is not there"
+                         verdict == TRIAL_DISAPPEARED ? "a known error of the emulator did not show"
                                                       : "auditor and processor disagree",
                          trial);
     }

@@ -103,7 +103,7 @@ static void judge_trial(struct audit_rig *rig, const struct selftest *selftest,
         progress->error = error;
         return;
     case TRIAL_DISAPPEARED:
-        report(progress, "a known error of the emulator is not there", trial);
+        report(progress, "a known error of the emulator did not show", trial);
         break;
     case TRIAL_UNEXPECTED:
         report(progress, "auditor and processor disagree", trial);
@@ -161,13 +161,13 @@ static enum ktap_status judge(const struct progress *progress, const struct self
                               char *text, size_t size)
 {
     if (progress->wrong != 0 || progress->disagreements != 0) {
-        format_text(text, size, "wrong=%u disagreements=%u of %u mutations", progress->wrong,
-                    progress->disagreements, progress->mutations);
+        format_text(text, size, "mutations=%u disagreements=%u wrong=%u", progress->mutations,
+                    progress->disagreements, progress->wrong);
         return KTAP_NOT_OK;
     }
     if (progress->known != 0) {
-        format_text(text, size, "%s %s (%s)", selftest->request->machine, progress->error->does,
-                    progress->error->rule);
+        format_text(text, size, "%s, %s: %s", selftest->request->machine, progress->error->rule,
+                    progress->error->does);
         return KTAP_TODO;
     }
     if (progress->breaking == 0) {
@@ -201,7 +201,7 @@ static void end(struct selftest *selftest)
     struct audit_rig *rig = selftest->suite;
 
     log_line("selftest",
-             "auditor against processor rules=%u tried=%u mutations=%u "
+             "the auditor was tried against the processor rules=%u tried=%u mutations=%u "
              "disagreements=%u known-errors=%u",
              audit_rule_count(), rig->total.rules, rig->total.mutations, rig->total.disagreements,
              rig->total.known);

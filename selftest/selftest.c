@@ -92,6 +92,9 @@ struct selftest_tally selftest_run(const struct vmx_operation *operation,
         planned += count_selected(suites[i], request);
     }
     ktap_begin(planned);
+    if (planned == 0) {
+        log_line("selftest", "no test has a name like that select=%s", request->select);
+    }
     for (unsigned i = 0; i < ARRAY_SIZE(suites); i++) {
         if (count_selected(suites[i], request) != 0) {
             run_suite(suites[i], &selftest, &number, &tally);

@@ -84,17 +84,19 @@ static bool keeps_tracing(const struct audit *audit, const struct audit_rule *ru
 #define ENTRY_LOAD IN_SANDBOX(ENTRY_MSR_LOAD_ADDRESS, SANDBOX_MSRS), SET(ENTRY_MSR_LOAD_COUNT, 1)
 
 static const struct audit_rule exit_rules[] = {
-    {"control.exit.must_be_1", "bits that must be 1 in the VM-exit controls must be 1",
-     check_must_be_1,
+    {"control.exit.must_be_1",
+     "the VM-exit controls must have each bit at 1 that the processor requires", check_must_be_1,
      PROOFS(BREAKS, CLEAR_ONE(EXIT_CONTROLS, EXIT), KEEPS,
             OFF(EXIT, EXIT_SAVE_PAT | EXIT_LOAD_PAT | EXIT_ACKNOWLEDGE_INTERRUPT)),
      FIELDS_1(EXIT_CONTROLS), MASK(EXIT, 0)},
-    {"control.exit.must_be_0", "bits that must be 0 in the VM-exit controls must be 0",
+    {"control.exit.must_be_0",
+     "the VM-exit controls must have no bit at 1 that the processor does not offer",
      check_must_be_0,
      PROOFS(BREAKS, OR_REFUSED(EXIT_CONTROLS, EXIT), KEEPS,
             ON(EXIT, EXIT_SAVE_PAT | EXIT_LOAD_PAT | EXIT_SAVE_EFER | EXIT_SAVE_DEBUG)),
      FIELDS_1(EXIT_CONTROLS), MASK(EXIT, 0)},
-    {"control.exit2.must_be_0", "bits that must be 0 in the secondary VM-exit controls must be 0",
+    {"control.exit2.must_be_0",
+     "the secondary VM-exit controls must have no bit at 1 that the processor does not offer",
      keeps_exit2,
      PROOFS(BREAKS, ON(EXIT, EXIT_SECONDARY), RAISE(SECONDARY_EXIT_CONTROLS, 63), BREAKS,
             ON(EXIT, EXIT_SECONDARY), OR_REFUSED(SECONDARY_EXIT_CONTROLS, EXIT2), KEEPS,
@@ -115,12 +117,13 @@ const struct audit_section audit_exit =
     SECTION("VM-Exit Control Fields", AUDIT_CONTROLS, exit_rules);
 
 static const struct audit_rule entry_rules[] = {
-    {"control.entry.must_be_1", "bits that must be 1 in the VM-entry controls must be 1",
-     check_must_be_1,
+    {"control.entry.must_be_1",
+     "the VM-entry controls must have each bit at 1 that the processor requires", check_must_be_1,
      PROOFS(BREAKS, CLEAR_ONE(ENTRY_CONTROLS, ENTRY), KEEPS,
             OFF(ENTRY, ENTRY_LOAD_PAT | ENTRY_LOAD_DEBUG)),
      FIELDS_1(ENTRY_CONTROLS), MASK(ENTRY, 0)},
-    {"control.entry.must_be_0", "bits that must be 0 in the VM-entry controls must be 0",
+    {"control.entry.must_be_0",
+     "the VM-entry controls must have no bit at 1 that the processor does not offer",
      check_must_be_0,
      PROOFS(BREAKS, OR_REFUSED(ENTRY_CONTROLS, ENTRY), KEEPS, ON(ENTRY, ENTRY_LOAD_PAT)),
      FIELDS_1(ENTRY_CONTROLS), MASK(ENTRY, 0)},

@@ -197,8 +197,8 @@ static bool keeps_usable(const struct audit *audit, const struct audit_rule *rul
 #define UNRESTRICTED  ON(SECONDARY, SECONDARY_UNRESTRICTED)
 
 /* What all eight registers have in common; the steps that follow make R usable first. */
-#define S(R, low, name, ...)                                                                       \
-    RULE("guest." low ".s", name " must have the S of its kind", keeps_s,                          \
+#define S(R, low, name, kind, ...)                                                                 \
+    RULE("guest." low ".s", "S of " name " must be that of " kind, keeps_s,                        \
          PROOFS(BREAKS, __VA_ARGS__ XOR(GUEST_##R##_AR, AR_S), KEEPS, __VA_ARGS__ AS_IT_IS),       \
          FIELDS_1(GUEST_##R##_AR))
 #define PRESENT(R, low, name, ...)                                                                 \
@@ -214,12 +214,12 @@ static bool keeps_usable(const struct audit *audit, const struct audit_rule *rul
          FIELDS_1(GUEST_##R##_AR))
 #define GRANULARITY(R, low, name, ...)                                                             \
     RULE("guest." low ".granularity.bytes",                                                        \
-         "G of " name " must be 0, as bits 11:0 of its limit are not all 1", keeps_bytes,          \
+         "G of " name " must be 0, since one of bits 11:0 of its limit is 0", keeps_bytes,         \
          PROOFS(BREAKS, __VA_ARGS__ SET(GUEST_##R##_LIMIT, 0xFFFFE), RAISE(GUEST_##R##_AR, 15),    \
                 KEEPS, __VA_ARGS__ SET(GUEST_##R##_LIMIT, 0xFFFFE), LOWER(GUEST_##R##_AR, 15)),    \
          FIELDS_2(GUEST_##R##_AR, GUEST_##R##_LIMIT)),                                             \
         RULE("guest." low ".granularity.pages",                                                    \
-             "G of " name " must be 1, as a bit of 31:20 of its limit is 1", keeps_pages,          \
+             "G of " name " must be 1, since one of bits 31:20 of its limit is 1", keeps_pages,    \
              PROOFS(BREAKS, __VA_ARGS__ SET(GUEST_##R##_LIMIT, 0x100FFF),                          \
                     LOWER(GUEST_##R##_AR, 15), KEEPS, __VA_ARGS__ SET(GUEST_##R##_LIMIT, 0xFFFFF), \
                     LOWER(GUEST_##R##_AR, 15), KEEPS,                                              \
@@ -242,7 +242,7 @@ static bool keeps_usable(const struct audit *audit, const struct audit_rule *rul
                 __VA_ARGS__ TYPE(R, 13), KEEPS, __VA_ARGS__ TYPE(R, 1), KEEPS,                     \
                 __VA_ARGS__ TYPE(R, 15), KEEPS, SET(GUEST_##R##_AR, AR_UNUSABLE)),                 \
          FIELDS_1(GUEST_##R##_AR)),                                                                \
-        S(R, low, "a usable " #R, __VA_ARGS__),                                                    \
+        S(R, low, "a usable " #R, "a code or data segment: 1", __VA_ARGS__),                       \
         RULE("guest." low ".dpl",                                                                  \
              "the DPL of a usable " #R " must not be below its RPL (without unrestricted guest)",  \
              keeps_data_dpl,                                                                       \
@@ -259,7 +259,7 @@ static const struct audit_rule rules[] = {
      PROOFS(BREAKS, TYPE(CS, 8), BREAKS, TYPE(CS, 1), BREAKS, RESTRICTED, TYPE(CS, 3), KEEPS,
             TYPE(CS, 9), KEEPS, TYPE(CS, 13), KEEPS, AS(REAL), TYPE(CS, 3)),
      FIELDS_1(GUEST_CS_AR)},
-    S(CS, "cs", "CS", ),
+    S(CS, "cs", "CS", "a code or data segment: 1", ),
     {"guest.cs.dpl", "the DPL of CS must be that of SS, at most it if conforming, 0 if CS is data",
      keeps_cs_dpl,
      PROOFS(BREAKS, OR(GUEST_CS_AR, 0x60), BREAKS, TYPE(CS, 15), OR(GUEST_CS_AR, 0x20), BREAKS,
@@ -280,7 +280,7 @@ static const struct audit_rule rules[] = {
             SET(GUEST_SS_SELECTOR, 0), TYPE(SS, 1), KEEPS, TYPE(SS, 7), KEEPS,
             SET(GUEST_SS_AR, AR_UNUSABLE)),
      FIELDS_1(GUEST_SS_AR)},
-    S(SS, "ss", "a usable SS", ),
+    S(SS, "ss", "a usable SS", "a code or data segment: 1", ),
     {"guest.ss.dpl.rpl", "the DPL of SS must be its RPL (without unrestricted guest)",
      keeps_ss_dpl_rpl,
      PROOFS(BREAKS, RESTRICTED, OR(GUEST_SS_SELECTOR, 1), OR(GUEST_CS_SELECTOR, 1), KEEPS,
@@ -306,7 +306,7 @@ static const struct audit_rule rules[] = {
      PROOFS(BREAKS, AS(PROTECTED), TYPE(TR, 1), BREAKS, AS(PROTECTED), TYPE(TR, 9), KEEPS,
             AS(PROTECTED), TYPE(TR, 3), KEEPS, AS(PROTECTED), TYPE(TR, 11)),
      FIELDS_2(GUEST_TR_AR, ENTRY_CONTROLS)},
-    S(TR, "tr", "TR", ),
+    S(TR, "tr", "TR", "a system segment: 0", ),
     REST(TR, "tr", "TR", ),
     {"guest.tr.usable", "TR must be usable", keeps_usable,
      PROOFS(BREAKS, RAISE(GUEST_TR_AR, 16), KEEPS, LOWER(GUEST_TR_AR, 16)), FIELDS_1(GUEST_TR_AR)},
@@ -315,7 +315,7 @@ static const struct audit_rule rules[] = {
      PROOFS(BREAKS, AS(LDT), TYPE(LDTR, 3), BREAKS, AS(LDT), TYPE(LDTR, 0), KEEPS, AS(LDT), KEEPS,
             SET(GUEST_LDTR_AR, AR_UNUSABLE)),
      FIELDS_1(GUEST_LDTR_AR)},
-    S(LDTR, "ldtr", "a usable LDTR", AS(LDT), ),
+    S(LDTR, "ldtr", "a usable LDTR", "a system segment: 0", AS(LDT), ),
     REST(LDTR, "ldtr", "a usable LDTR", AS(LDT), ),
 };
 

@@ -156,7 +156,7 @@ const char *audit_symbol_need(enum audit_symbol symbol)
     case SYMBOL_SGX:
         return "CPUID.07H:EBX bit 2";
     case SYMBOL_TRACING:
-        return "IA32_RTIT_CTL bit 0";
+        return "Intel PT to trace (IA32_RTIT_CTL bit 0)";
     case SYMBOL_EPTP_SWITCHING:
         return "IA32_VMX_VMFUNC bit 0";
     case SYMBOL_CR4_CET:

@@ -15,7 +15,8 @@ static void refuse(const char *word, size_t length, const char *why)
     char text[40];
 
     format_escaped(text, sizeof(text), word, length);
-    log_line("audit", "a break that cannot be done word=\"%s\" says=\"%s\"", text, why);
+    log_line("audit", "not broken, as asked by the option break word=\"%s\" says=\"%s\"", text,
+             why);
 }
 
 static bool take_sandbox(struct vcpu *vcpu)

@@ -33,7 +33,7 @@ bool break_parse(const char *word, size_t length, struct break_choice *choice)
     memcpy(text, word, length);
     text[length] = '\0';
     if (!option_number(text, &choice->value)) {
-        choice->why = "behind the colon stands a number, such as 131 or 0x83";
+        choice->why = "after the colon a number is expected, such as 131 or 0x83";
         return false;
     }
     return true;
@@ -86,7 +86,7 @@ static bool choose_rule(const struct audit *before, const struct audit_sandbox *
                 choice->rule = rule;
                 return true;
             }
-            choice->why = "no rule on that field can be broken by it on this processor: say "
+            choice->why = "this processor cannot break any rule on that field by itself: say "
                           "FIELD:VALUE";
         }
     }
@@ -130,7 +130,8 @@ static bool choose_value(const struct audit *before, struct break_choice *choice
     audit_prepare(after);
     choice->rule = blames(after, choice->field);
     if (choice->rule == NULL && vmcs_kind(field) == VMCS_HOST) {
-        choice->why = "no rule rejects that value, and the host would be lost with it";
+        choice->why =
+            "no rule rejects that value, so it would be loaded at the next exit, and the host lost";
         return false;
     }
     return true;

@@ -40,8 +40,20 @@ static void log_findings(const struct findings *findings)
         audit_log_finding(&findings->list[i]);
     }
     if (findings->count > MOST_LOGGED) {
-        log_line("audit", "and more broken rules more=%u", findings->count - MOST_LOGGED);
+        log_line("audit", "further rules are broken, not logged more=%u",
+                 findings->count - MOST_LOGGED);
     }
+}
+
+/* Whether a processor may leave all that is broken unchecked. */
+static bool may_be_unchecked(const struct findings *findings)
+{
+    for (unsigned i = 0; i < MIN(findings->count, MOST_LOGGED); i++) {
+        if (!(findings->list[i].rule->flags & AUDIT_MODEL_SPECIFIC)) {
+            return false;
+        }
+    }
+    return true;
 }
 
 bool audit_before_launch(struct vcpu *vcpu)
@@ -69,7 +81,9 @@ bool audit_before_launch(struct vcpu *vcpu)
         (void)vm_stop(vcpu, true, 0, "audit=strict, broken rules: %u", findings.count);
         return false;
     }
-    vcpu->attention |= ATTENTION_AUDIT;
+    if (!may_be_unchecked(&findings)) {
+        vcpu->attention |= ATTENTION_AUDIT; /* to be said if the guest is entered */
+    }
     return true;
 }
 
@@ -78,39 +92,57 @@ static bool same_stage(enum audit_stage a, enum audit_stage b)
     return a == b || (a <= AUDIT_HOST && b <= AUDIT_HOST);
 }
 
+/* The finding that explains a refusal at `stage`: of that stage, with none before it that every
+ * processor checks. NULL: there is none. */
+static const struct audit_finding *explains(const struct findings *findings, enum audit_stage stage)
+{
+    for (unsigned i = 0; i < MIN(findings->count, MOST_LOGGED); i++) {
+        const struct audit_finding *finding = &findings->list[i];
+        if (same_stage(finding->section->stage, stage)) {
+            return finding;
+        }
+        if (!(finding->rule->flags & AUDIT_MODEL_SPECIFIC)) {
+            return NULL;
+        }
+    }
+    return NULL;
+}
+
 /* What to do about it, for a person who has never seen this. */
 static void log_disagreement(void)
 {
-    log_line("audit", "one of them is wrong: Lintel's auditor, the processor, or what emulates it "
-                      "(docs/audit.md lists the errors of emulators that are known)");
     log_line("audit",
-             "if this one is not listed, send this whole log to Lintel's maintainers; they "
-             "tell the emulator's or the processor's");
+             "Lintel's auditor, the processor or its emulator is wrong here; docs/audit.md "
+             "lists the known errors of emulators");
+    log_line("audit", "if this one is not listed, send this whole log to Lintel's maintainers, who "
+                      "report it to the emulator's or the processor's");
 }
 
 void audit_after_refusal(struct vcpu *vcpu, enum audit_stage stage)
 {
     struct findings findings;
-    const struct audit_finding *first = &findings.list[0];
+    const struct audit_finding *first;
 
     take(vcpu, &findings);
+    first = explains(&findings, stage);
     if (vcpu->audit == AUDIT_OFF || mark(&findings) != vcpu->broken_mark) {
         log_findings(&findings);
     }
     if (stage == AUDIT_STAGES) {
         log_line("audit",
-                 "no rule of the VMCS's contents is about this refusal vm=%u vcpu=%u "
-                 "broken=%u",
+                 "the processor refuses for another reason than what the VMCS holds vm=%u "
+                 "vcpu=%u broken=%u",
                  vcpu->vm->id, vcpu->id, findings.count);
-    } else if (findings.count != 0 && same_stage(first->section->stage, stage)) {
+    } else if (first != NULL) {
         log_line("audit",
-                 "the processor refuses what is named above vm=%u vcpu=%u stage=%s broken=%u "
+                 "auditor and processor agree on why it refuses vm=%u vcpu=%u stage=%s broken=%u "
                  "agreed=yes rule=%s field=%s",
                  vcpu->vm->id, vcpu->id, audit_stage_name(stage), findings.count, first->rule->name,
                  vmcs_field_name(vmcs_field_at(first->answer.field)));
     } else if (findings.count == 0 && stage == AUDIT_MSR_LOAD) {
         log_line("audit",
-                 "no rule is broken: what that MSR takes, this processor alone knows vm=%u vcpu=%u "
+                 "no rule is broken: only this processor knows which values that MSR takes vm=%u "
+                 "vcpu=%u "
                  "stage=%s broken=0 agreed=unknown",
                  vcpu->vm->id, vcpu->id, audit_stage_name(stage));
     } else {
@@ -127,7 +159,7 @@ void audit_after_refusal(struct vcpu *vcpu, enum audit_stage stage)
 void audit_after_entry(const struct vcpu *vcpu)
 {
     log_line("audit",
-             "the processor entered the guest, though rules are broken vm=%u vcpu=%u broken=%u "
+             "the processor entered the guest in spite of the findings vm=%u vcpu=%u broken=%u "
              "agreed=no",
              vcpu->vm->id, vcpu->id, vcpu->broken);
     log_disagreement();

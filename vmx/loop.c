@@ -137,3 +137,18 @@ void vcpu_loop(struct vcpu *vcpu)
         count_cost(&vcpu->statistics[row], rdtsc() - start);
     } while (!finish(vcpu));
 }
+
+enum vmx_result vcpu_enter_once(struct vcpu *vcpu, bool *failed)
+{
+    unsigned row = EXIT_REASONS;
+    uint64_t start;
+    enum vmx_result result = vmx_run(vcpu, &row, &start);
+
+    *failed = result == VMX_SUCCEED && row == EXIT_REASONS && vcpu->exit->entry_failed;
+    return result;
+}
+
+void vcpu_advance(struct vcpu *vcpu)
+{
+    advance(vcpu->exit);
+}

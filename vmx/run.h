@@ -25,6 +25,15 @@ static inline enum vmx_result vmx_enter(struct vcpu_frame *frame, bool launched)
     return result;
 }
 
+/*
+ * One entry and the exit after it, decoded into vcpu->exit, for who looks at exits himself. Only
+ * after VMX_SUCCEED is there an exit; `failed` then tells a failed entry from one.
+ */
+enum vmx_result vcpu_enter_once(struct vcpu *vcpu, bool *failed) NODISCARD;
+
+/* Skips the instruction that vcpu->exit is about, as a handler's ADVANCE does. */
+void vcpu_advance(struct vcpu *vcpu);
+
 /* Runs until vcpu->vm->end.ended. */
 void vcpu_loop(struct vcpu *vcpu);
 

@@ -108,19 +108,19 @@ def test_a_value_of_ones_own_is_taken() -> None:
     ("word", "says"),
     [
         ("nosuch", "there is no VMCS field of that name"),
-        ("guest_rip:0x1zz", "behind the colon stands a number"),
+        ("guest_rip:0x1zz", "after the colon a number is expected"),
         ("guest_es_ar:0x1ffffffff", "wider than the field"),
         ("exit_reason:1", "read-only"),
-        ("host_cr3:0x1000", "the host would be lost"),
+        ("host_cr3:0x1000", "and the host lost"),
         ("executive_vmcs_pointer", "no rule stands on that field"),
         ("guest_pkrs", "does not have that field"),
         (":5", "there is no VMCS field of that name"),
-        ("guest_rip:", "behind the colon stands a number"),
+        ("guest_rip:", "after the colon a number is expected"),
     ],
 )
 def test_what_cannot_be_broken_is_said_and_left(word: str, says: str) -> None:
     run = boot(args=[f"break={word}"])
-    (complaint,) = run.topic("audit", "a break that cannot be done")
+    (complaint,) = run.topic("audit", "not broken, as asked by the option break")
     assert complaint.keys["word"] == word
     assert says in complaint.keys["says"]
     assert run.status == 0 and findings(run) == []
@@ -195,7 +195,7 @@ def test_every_field_with_a_rule_can_be_broken_and_is_named(field: str) -> None:
         if run.topic("audit", "broken on purpose"):
             break
     else:
-        (complaint,) = run.topic("audit", "a break that cannot be done")
+        (complaint,) = run.topic("audit", "not broken, as asked by the option break")
         assert "does not have that field" in complaint.keys["says"]
         pytest.skip("no CPU model of Bochs has it")
     broken = {one.keys["field"] for one in run.topic("audit", "broken on purpose")}

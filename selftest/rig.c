@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "selftest/rig.h"
+
+#include "guest/guest.h"
+#include "kernel/format.h"
+#include "kernel/image.h"
+#include "kernel/log.h"
+#include "kernel/memory.h"
+#include "kernel/string.h"
+#include "vmx/handlers.h"
+#include "vmx/host_state.h"
+#include "vmx/run.h"
+#include "vmx/vector_state.h"
+
+#define RIG_PAGES (ALIGN_UP(sizeof(struct rig), PAGE_SIZE) / PAGE_SIZE)
+#define RIG_TICKS UINT64_C(20000000) /* a guest that runs longer hangs */
+
+static void fail(struct rig *rig, const char *format, ...) PRINTF_LIKE(2, 3);
+
+static void fail(struct rig *rig, const char *format, ...)
+{
+    va_list arguments;
+
+    if (!rig->failed && !rig->skipped) {
+        rig->failed = true;
+        va_start(arguments, format);
+        format_text_v(rig->note, sizeof(rig->note), format, arguments);
+        va_end(arguments);
+    }
+}
+
+void rig_skip(struct rig *rig, const char *what)
+{
+    if (!rig->failed && !rig->skipped) {
+        rig->skipped = true;
+        format_text(rig->note, sizeof(rig->note), "needs %s", what);
+    }
+}
+
+uint64_t rig_gpr(const struct rig *rig, unsigned gpr)
+{
+    return vcpu_gpr(rig->vcpu, gpr);
+}
+
+void *rig_memory(const struct rig *rig, gpa_t gpa)
+{
+    return guest_access(&rig->vm, gpa, PAGE_SIZE);
+}
+
+void rig_want(struct rig *rig, const char *what, uint64_t found, uint64_t want)
+{
+    if (found != want) {
+        fail(rig, "%s is 0x%lx, wanted 0x%lx", what, found, want);
+    }
+}
+
+/* A guest that never exits is ended, where the processor has the timer for it. */
+static void wind_timer(const struct rig *rig)
+{
+    if (rig->vcpu->controls.bits[CONTROL_PIN] & PIN_PREEMPTION_TIMER) {
+        vmwrite(VMCS_PREEMPTION_TIMER,
+                RIG_TICKS >> FIELD_GET(VMX_MISC_TIMER_RATE, rig->operation->capabilities.misc));
+    }
+}
+
+bool rig_enter(struct rig *rig)
+{
+    enum vmx_result result;
+    bool entry_failed;
+
+    if (rig->failed || rig->skipped) {
+        return false;
+    }
+    wind_timer(rig);
+    result = vcpu_enter_once(rig->vcpu, &entry_failed);
+    rig->exit = rig->vcpu->exit;
+    if (result != VMX_SUCCEED) {
+        fail(rig, "VM entry refused, error %lu",
+             result == VMX_FAIL_VALID ? vmread(VMCS_VM_INSTRUCTION_ERROR) : 0);
+    } else if (entry_failed) {
+        fail(rig, "VM entry failed, reason %u", rig->exit->reason);
+    } else if (rig->exit->reason == EXIT_PREEMPTION_TIMER) {
+        fail(rig, "the guest hangs at rip 0x%lx", rig->exit->rip);
+    }
+    return !rig->failed;
+}
+
+bool rig_expect(struct rig *rig, enum exit_reason reason)
+{
+    if (!rig_enter(rig)) {
+        return false;
+    }
+    if (rig->exit->reason != reason) {
+        fail(rig, "exit %s at rip 0x%lx qual 0x%lx, wanted %s", exit_reason_name(rig->exit->reason),
+             rig->exit->rip, rig->exit->qualification, exit_reason_name(reason));
+    }
+    return !rig->failed;
+}
+
+bool rig_expect_and_skip(struct rig *rig, enum exit_reason reason)
+{
+    bool came = rig_expect(rig, reason);
+
+    if (came) {
+        vcpu_advance(rig->vcpu);
+    }
+    return came;
+}
+
+/* Names the first control or capability that the scenario needs and the processor lacks. */
+static bool is_offered(struct rig *rig)
+{
+    const struct vmx_capabilities *capabilities = &rig->operation->capabilities;
+    uint64_t missing = rig->scenario->needs_ept & ~capabilities->ept_vpid;
+    char what[80];
+
+    for (unsigned group = 0; group < CONTROL_GROUPS; group++) {
+        const struct control_range *range = &capabilities->range[group];
+        uint32_t refused = rig->scenario->needs.bits[group] & ~range->may_be_1;
+        if (refused != 0) {
+            unsigned bit = (unsigned)__builtin_ctz(refused);
+            format_text(what, sizeof(what), "%s (%s bit %u)",
+                        control_name((enum control_group)group, bit), range->msr, bit);
+            rig_skip(rig, what);
+            return false;
+        }
+    }
+    if (missing != 0) {
+        format_text(what, sizeof(what), "IA32_VMX_EPT_VPID_CAP bit %d", __builtin_ctzll(missing));
+        rig_skip(rig, what);
+    }
+    return missing == 0;
+}
+
+static bool build(struct rig *rig)
+{
+    const struct scenario *scenario = rig->scenario;
+    const struct guest guest = {.name = "scenario",
+                                .image = scenario->code,
+                                .image_end = scenario->code_end,
+                                .memory = RIG_MEMORY,
+                                .extra = scenario->needs,
+                                .hooks = &guest_flat_hooks};
+    const struct run_request request = {
+        .trace = TRACE_OFF, .provoke = "", .breaks = "", .audit = AUDIT_OFF};
+    char why[64] = "";
+
+    if (vm_create(&rig->vm, 0, guest.name, rig->operation, why, sizeof(why)) != STATUS_OK ||
+        guest_build(&rig->vm, &guest, NULL, 0, why, sizeof(why)) != STATUS_OK) {
+        fail(rig, "%s", why);
+        return false;
+    }
+    if (rig->operation->capabilities.range[CONTROL_PIN].may_be_1 & PIN_PREEMPTION_TIMER) {
+        rig->vm.extra.bits[CONTROL_PIN] |= PIN_PREEMPTION_TIMER;
+    }
+    rig->vcpu = vm_prepare(&rig->vm, rig->operation, &request);
+    if (rig->vcpu == NULL) {
+        fail(rig, "%s", rig->vm.end.why);
+    }
+    return rig->vcpu != NULL;
+}
+
+static void play(struct rig *rig)
+{
+    this_cpu()->tenant = rig->vcpu;
+    host_state_save(&rig->vcpu->host);
+    vector_state_reset();
+    rig->scenario->run(rig);
+    host_state_restore(&rig->vcpu->host);
+    vector_state_reset();
+    this_cpu()->tenant = NULL;
+}
+
+/* What is built for one scenario is not worth a line of the log each time. */
+static void run_quietly(struct rig *rig)
+{
+    log_mute(true);
+    if (build(rig)) {
+        play(rig);
+        vm_release(rig->vcpu);
+    }
+    if (rig->vm.guest != NULL) {
+        vm_destroy(&rig->vm);
+    }
+    log_mute(false);
+}
+
+enum ktap_status rig_run(struct selftest *selftest, const struct scenario *scenario)
+{
+    enum ktap_status status;
+    struct rig *rig;
+    hpa_t pages;
+
+    if (page_take(RIG_PAGES, PAGE_SIZE, PAGES_ANYWHERE, &pages) != STATUS_OK) {
+        string_copy(selftest->note, sizeof(selftest->note), "too little memory");
+        return KTAP_NOT_OK;
+    }
+    rig = memset(pointer_to(pages), 0, sizeof(*rig));
+    rig->scenario = scenario;
+    rig->operation = selftest->operation;
+    if (is_offered(rig)) {
+        run_quietly(rig);
+    }
+    string_copy(selftest->note, sizeof(selftest->note), rig->note);
+    status = rig->failed ? KTAP_NOT_OK : rig->skipped ? KTAP_SKIP : KTAP_OK;
+    page_give(pages, RIG_PAGES);
+    return status;
+}

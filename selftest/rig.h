@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The ground of one scenario: a VM with 2 MiB of memory and a few lines of code in 64-bit mode,
+ * entered exit by exit by the scenario itself, which says what must be seen. The first thing that
+ * is seen otherwise is kept, in words, and what follows is passed over.
+ */
+#ifndef SELFTEST_RIG_H
+#define SELFTEST_RIG_H
+
+#include "selftest/selftest.h"
+#include "vmx/launch.h"
+#include "vmx/vmcs.h"
+
+/* Guest-physical, and guest-virtual alike: scenario.inc has them too. */
+#define RIG_MEMORY (2 * MIB)
+#define RIG_CODE   GPA(0x100000)
+#define RIG_PAGE_A GPA(0x120000)
+#define RIG_PAGE_B GPA(0x121000)
+#define RIG_PAGE_C GPA(0x122000)
+#define RIG_CODE_B GPA(0x130000)
+
+struct rig;
+
+/* A scenario: what it needs, what the guest does, what must be seen. */
+struct scenario {
+    const char *name;
+    const char *code, *code_end;
+    struct controls needs; /* switched on; where one is not offered, the scenario is skipped */
+    uint64_t needs_ept;    /* bits of IA32_VMX_EPT_VPID_CAP, likewise */
+    void (*run)(struct rig *rig);
+};
+
+struct rig {
+    const struct scenario *scenario;
+    const struct vmx_operation *operation;
+    struct vm vm;
+    struct vcpu *vcpu;
+    struct vmx_exit *exit; /* the last one */
+    bool failed;
+    bool skipped;
+    char note[SELFTEST_NOTE];
+};
+
+/* Runs one scenario on ground of its own, and gives it back. The note goes to `selftest`. */
+enum ktap_status rig_run(struct selftest *selftest, const struct scenario *scenario);
+
+/* Enters the guest. False: it could not be entered, it hangs, or something was amiss before. */
+bool rig_enter(struct rig *rig);
+
+/* Enters the guest and wants that exit. False: another came; the scenario has failed. */
+bool rig_expect(struct rig *rig, enum exit_reason reason);
+
+/* The same, then skips the instruction that caused it. */
+bool rig_expect_and_skip(struct rig *rig, enum exit_reason reason);
+
+/* Wants `found` to be `want`; `what` names it in the failure. */
+void rig_want(struct rig *rig, const char *what, uint64_t found, uint64_t want);
+
+/* Ends the scenario as skipped: this processor lacks `what`. */
+void rig_skip(struct rig *rig, const char *what);
+
+/* The guest's register, and memory: RIG_PAGE_A and so on. */
+uint64_t rig_gpr(const struct rig *rig, unsigned gpr);
+void *rig_memory(const struct rig *rig, gpa_t gpa);
+
+#endif
