@@ -47,6 +47,32 @@ void *rig_memory(const struct rig *rig, gpa_t gpa)
     return guest_access(&rig->vm, gpa, PAGE_SIZE);
 }
 
+void rig_set_gpr(struct rig *rig, unsigned gpr, uint64_t value)
+{
+    vcpu_set_gpr(rig->vcpu, gpr, value);
+}
+
+void rig_invalidate(const struct rig *rig)
+{
+    uint64_t can = rig->operation->capabilities.ept_vpid;
+
+    if (can & EPT_CAP_INVEPT_SINGLE) {
+        (void)!invept(INVEPT_SINGLE_CONTEXT, rig->vcpu->ept_pointer);
+    } else if (can & EPT_CAP_INVEPT_ALL) {
+        (void)!invept(INVEPT_ALL_CONTEXTS, 0);
+    }
+}
+
+void rig_protect(struct rig *rig, gpa_t gpa, uint64_t rights)
+{
+    hpa_t hpa = hpa_of(rig_memory(rig, gpa));
+
+    if (ept_map(&rig->vm.ept, gpa, hpa, PAGE_SIZE, rights, EPT_TYPE_WB) != STATUS_OK) {
+        fail(rig, "no memory to map 0x%lx", gpa.value);
+    }
+    rig_invalidate(rig);
+}
+
 void rig_want(struct rig *rig, const char *what, uint64_t found, uint64_t want)
 {
     if (found != want) {

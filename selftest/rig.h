@@ -11,13 +11,15 @@
 #include "vmx/launch.h"
 #include "vmx/vmcs.h"
 
-/* Guest-physical, and guest-virtual alike: scenario.inc has them too. */
-#define RIG_MEMORY (2 * MIB)
+/* Guest-physical, and guest-virtual alike: code.inc has them too. */
+#define RIG_MEMORY (4 * MIB)
 #define RIG_CODE   GPA(0x100000)
 #define RIG_PAGE_A GPA(0x120000)
 #define RIG_PAGE_B GPA(0x121000)
 #define RIG_PAGE_C GPA(0x122000)
 #define RIG_CODE_B GPA(0x130000)
+#define RIG_MANY   GPA(0x140000)
+#define RIG_BEYOND GPA(RIG_MEMORY)
 
 struct rig;
 
@@ -25,10 +27,12 @@ struct rig;
 struct scenario {
     const char *name;
     const char *code, *code_end;
+    void (*run)(struct rig *rig);
     struct controls needs; /* switched on; where one is not offered, the scenario is skipped */
     uint64_t needs_ept;    /* bits of IA32_VMX_EPT_VPID_CAP, likewise */
-    void (*run)(struct rig *rig);
 };
+
+#define SCENARIO_CODE(which) .code = code_##which, .code_end = code_##which##_end
 
 struct rig {
     const struct scenario *scenario;
@@ -59,8 +63,32 @@ void rig_want(struct rig *rig, const char *what, uint64_t found, uint64_t want);
 /* Ends the scenario as skipped: this processor lacks `what`. */
 void rig_skip(struct rig *rig, const char *what);
 
-/* The guest's register, and memory: RIG_PAGE_A and so on. */
+/* The guest's register, and a page of its memory: RIG_PAGE_A and so on. */
 uint64_t rig_gpr(const struct rig *rig, unsigned gpr);
+void rig_set_gpr(struct rig *rig, unsigned gpr, uint64_t value);
 void *rig_memory(const struct rig *rig, gpa_t gpa);
+
+/* Maps the page of the guest's memory at `gpa` with other rights, and invalidates. */
+void rig_protect(struct rig *rig, gpa_t gpa, uint64_t rights);
+
+/* Makes the processor forget what it has cached of the VM's EPT. */
+void rig_invalidate(const struct rig *rig);
+
+/* A suite over a table of scenarios. */
+#define SCENARIO_SUITE(suite, table)                                                               \
+    static unsigned suite##_count(void)                                                            \
+    {                                                                                              \
+        return ARRAY_SIZE(table);                                                                  \
+    }                                                                                              \
+    static void suite##_name(unsigned test, char *name, size_t size)                               \
+    {                                                                                              \
+        string_copy(name, size, (table)[test].name);                                               \
+    }                                                                                              \
+    static enum ktap_status suite##_run(struct selftest *selftest, unsigned test)                  \
+    {                                                                                              \
+        return rig_run(selftest, &(table)[test]);                                                  \
+    }                                                                                              \
+    const struct selftest_suite suite = {                                                          \
+        .count = suite##_count, .name = suite##_name, .run = suite##_run}
 
 #endif

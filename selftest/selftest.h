@@ -31,8 +31,8 @@ struct selftest_suite {
     unsigned (*count)(void);
     void (*name)(unsigned test, char *name, size_t size);
     bool only_named; /* left out unless select= is the test's whole name */
-    /* Before the first and after the last test that is selected. begin() gives what becomes of all
-     * of them where it is not KTAP_OK, and says why in `note`. */
+    /* Before the first and after the last test that is selected; NULL: nothing. begin() gives what
+     * becomes of all of them where it is not KTAP_OK, and says why in `note`. */
     enum ktap_status (*begin)(struct selftest *selftest);
     enum ktap_status (*run)(struct selftest *selftest, unsigned test);
     void (*end)(struct selftest *selftest);
@@ -47,6 +47,6 @@ struct selftest_tally selftest_run(const struct vmx_operation *operation,
                                    const struct selftest_request *request);
 
 /* The suites. */
-extern const struct selftest_suite selftest_audit_rules, selftest_audit_random;
+extern const struct selftest_suite selftest_ept, selftest_audit_rules, selftest_audit_random;
 
 #endif
