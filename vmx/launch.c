@@ -14,8 +14,10 @@
 #include "vmx/bit_names.h"
 #include "vmx/break.h"
 #include "vmx/entry_audit.h"
+#include "vmx/eptp_list.h"
 #include "vmx/handlers.h"
 #include "vmx/host_state.h"
+#include "vmx/pml.h"
 #include "vmx/run.h"
 #include "vmx/setup.h"
 #include "vmx/trace.h"
@@ -70,6 +72,8 @@ static struct vcpu *vcpu_create(struct vm *vm, const struct vmx_capabilities *ca
 static void vcpu_destroy(struct vcpu *vcpu)
 {
     vcpu->vm->vcpu = NULL;
+    pml_stop(vcpu);
+    eptp_list_stop(vcpu);
     if (vcpu->sandbox.bytes != NULL) {
         page_give(vcpu->sandbox.hpa, SANDBOX_PAGES);
     }

@@ -89,6 +89,9 @@ struct vcpu {
 
     gpa_t populate; /* where ATTENTION_POPULATE wants memory */
 
+    uint64_t *pml;       /* pml.c: the log; NULL: none */
+    uint64_t *eptp_list; /* eptp_list.c: likewise */
+
     const struct vmx_capabilities *capabilities;
     struct audit_facts facts;
     enum audit_mode audit;
