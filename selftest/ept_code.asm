@@ -120,3 +120,30 @@ CODE ept_vmfunc
         vmfunc
         vmcall
 END_CODE
+
+; Accesses to PAGE_A and PAGE_B, of which the scenario watches the first 8 bytes of PAGE_B.
+CODE ept_watch
+        mov qword [PAGE_B], 0x11        ; 1
+        mov rax, [PAGE_B]               ; 2
+        add qword [PAGE_B], 1           ; 3: read and written
+        mov qword [PAGE_B + 0x100], 1   ; beside the watched bytes
+        mov edi, PAGE_B - 2
+        mov ecx, 4
+        mov al, 0x77
+        rep stosb                       ; 4 and 5: two of its four bytes
+        mov rax, 0x8888888888888888
+        mov [PAGE_B - 4], rax           ; 6: across the two pages
+        mov rbx, [PAGE_B]               ; 7
+        vmcall
+END_CODE
+
+; Calls CODE_B twice, after a look at its first byte.
+CODE ept_breakpoint
+        movzx edx, byte [CODE_B]
+        mov ecx, CODE_B
+        call rcx
+        call rcx
+        mov byte [CODE_B + 1], 0x99     ; it rewrites its own code
+        call rcx
+        vmcall
+END_CODE

@@ -22,6 +22,7 @@
 #include "vmx/setup.h"
 #include "vmx/trace.h"
 #include "vmx/vector_state.h"
+#include "vmx/watch.h"
 
 #define PROVOKE_AT 3 /* exits: a few to show */
 
@@ -72,6 +73,7 @@ static struct vcpu *vcpu_create(struct vm *vm, const struct vmx_capabilities *ca
 static void vcpu_destroy(struct vcpu *vcpu)
 {
     vcpu->vm->vcpu = NULL;
+    watch_stop(vcpu);
     pml_stop(vcpu);
     eptp_list_stop(vcpu);
     if (vcpu->sandbox.bytes != NULL) {
@@ -175,6 +177,11 @@ static enum status prepare(struct vcpu *vcpu, const struct vmx_capabilities *cap
              "host-rsp=0x%lx msr-bitmap=0x%lx",
              vcpu->vm->id, vmread(VMCS_GUEST_RIP), vmread(VMCS_GUEST_RSP), vmread(VMCS_GUEST_CR3),
              vmread(VMCS_HOST_RIP), vmread(VMCS_HOST_RSP), vmread(VMCS_MSR_BITMAP));
+    if (vcpu->vm->hooks->prepare != NULL &&
+        vcpu->vm->hooks->prepare(vcpu, why, sizeof(why)) != STATUS_OK) {
+        (void)vm_stop(vcpu, true, 0, "%s", why);
+        return STATUS_UNSUPPORTED;
+    }
     break_fields(vcpu, request->breaks);
     return STATUS_OK;
 }
