@@ -17,6 +17,9 @@ format_SOURCES = kernel/format.c kernel/status.c
 UNIT_TESTS += options
 options_SOURCES = kernel/options.c kernel/option_table.c kernel/option_values.c kernel/format.c
 
+UNIT_TESTS += glob
+glob_SOURCES = kernel/glob.c
+
 UNIT_TESTS += multiboot1
 multiboot1_SOURCES = kernel/multiboot.c kernel/multiboot1.c kernel/multiboot2.c kernel/format.c
 
