@@ -265,7 +265,7 @@ enum trial_verdict known_errors_judge(const char *machine, const struct audit *a
     if (*known == NULL) {
         return audit_agrees(trial) ? TRIAL_AGREES : TRIAL_UNEXPECTED;
     }
-    if (predict(&predicted, more) >> trial->answer & 1) {
+    if (audit_agrees_with(&predicted, predict(&predicted, more))) {
         return audit_agrees(trial) ? TRIAL_AGREES : TRIAL_KNOWN;
     }
     return audit_agrees(trial) ? TRIAL_DISAPPEARED : TRIAL_UNEXPECTED;
