@@ -90,6 +90,9 @@ break_choice_SOURCES = vmx/break_choice.c kernel/option_values.c $(AUDIT_SOURCES
 UNIT_TESTS += audit_compare
 audit_compare_SOURCES = $(KNOWN_ERRORS_SOURCES) $(AUDIT_SOURCES)
 
+UNIT_TESTS += audit_mutator
+audit_mutator_SOURCES = selftest/audit_mutator.c $(KNOWN_ERRORS_SOURCES) $(AUDIT_SOURCES)
+
 # --- How they are built and run: nothing below names a test. --------------------------------------
 
 UNIT_BINARIES = $(UNIT_TESTS:%=$(BUILD)/unit/test_%)
