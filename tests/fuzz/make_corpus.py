@@ -24,8 +24,11 @@ OPTIONS = {
     "all": "/boot/lintel.elf guest=tour memory=32M cpu=0 mode=run trace=ring limit=0x1000 "
            "on-end=reboot console=com2,9600 console=0xe9f8 provoke=page machine=bochs-3.0 "
            "token=a.B-9_ exit-port=0x8900",
+    "audit": "audit=strict break=guest_rip,guest_tr_ar:0x89,VPID:0",
+    "selftest": "mode=selftest select=audit.gu?st.* seed=0xffffffffffffffff count=20000",
     "bad": "what trace=loud memory=1 cpu=1 mode=bench on-end=monitor console=screen console=com1,7 "
-           "guest= token=\" exit-port=0 select=* walk=gva:0 audit=1 break=x seed=1 vms=2 count=3",
+           "guest= token=\" exit-port=0 select=[a] walk=gva:0 audit=1 break=x;y seed=1x vms=2 "
+           f"count=-3 select={'?' * 48} break={'a:1,' * 40}",
     "twice": "mode=bench mode=caps trace=ring trace=off console=com1 console=com1,9600 "
              "console=com2 console=com3 console=com4 console=0x200 memory=1G memory=2097152 "
              "limit=18446744073709551615",

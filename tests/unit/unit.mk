@@ -17,6 +17,9 @@ format_SOURCES = kernel/format.c kernel/status.c
 UNIT_TESTS += options
 options_SOURCES = kernel/options.c kernel/option_table.c kernel/option_values.c kernel/format.c
 
+UNIT_TESTS += glob
+glob_SOURCES = kernel/glob.c
+
 UNIT_TESTS += multiboot1
 multiboot1_SOURCES = kernel/multiboot.c kernel/multiboot1.c kernel/multiboot2.c kernel/format.c
 
@@ -80,6 +83,15 @@ audit_SOURCES = $(AUDIT_SOURCES)
 
 UNIT_TESTS += audit_edges
 audit_edges_SOURCES = $(AUDIT_SOURCES)
+
+UNIT_TESTS += break_choice
+break_choice_SOURCES = vmx/break_choice.c kernel/option_values.c $(AUDIT_SOURCES)
+
+UNIT_TESTS += audit_compare
+audit_compare_SOURCES = $(KNOWN_ERRORS_SOURCES) $(AUDIT_SOURCES)
+
+UNIT_TESTS += audit_mutator
+audit_mutator_SOURCES = selftest/audit_mutator.c $(KNOWN_ERRORS_SOURCES) $(AUDIT_SOURCES)
 
 # --- How they are built and run: nothing below names a test. --------------------------------------
 
