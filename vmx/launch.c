@@ -248,6 +248,7 @@ static void run(struct vcpu *vcpu)
     host_state_save(&vcpu->host);
     vector_state_reset();
     log_line("vm", "launch by VMLAUNCH vm=%u vcpu=%u guest=%s", vm->id, vcpu->id, vm->guest);
+    console_drain(); /* a guest that stops the processor would keep what is still in the FIFO */
     vm->waited = console_waited() + time_waited();
     vm->first_entry = rdtsc();
     (void)vmx_count_take(); /* those of the preparation */
