@@ -60,6 +60,9 @@ dump_SOURCES = $(wildcard vmx/dump_*.c) vmx/segment.c vmx/bit_names.c vmx/contro
 UNIT_TESTS += violation
 violation_SOURCES = ept/violation.c kernel/format.c
 
+UNIT_TESTS += mtrr
+mtrr_SOURCES = ept/mtrr.c
+
 UNIT_TESTS += guest_cr
 guest_cr_SOURCES = vmx/guest_cr.c
 
