@@ -63,6 +63,10 @@ violation_SOURCES = ept/violation.c kernel/format.c
 UNIT_TESTS += mtrr
 mtrr_SOURCES = ept/mtrr.c
 
+UNIT_TESTS += mtrr_map
+mtrr_map_SOURCES = ept/mtrr_map.c ept/mtrr.c ept/ept.c kernel/pagetable.c kernel/pagewalk.c \
+                   kernel/table_memory.c
+
 UNIT_TESTS += guest_cr
 guest_cr_SOURCES = vmx/guest_cr.c
 
