@@ -153,6 +153,7 @@ struct vm {
     struct guest_start start;
     struct ept ept;
     struct ept_abilities ept_abilities;
+    const struct mtrrs *mtrrs;    /* what type the memory that it is given has */
     void *msr_bitmap, *io_bitmap; /* one page, two pages */
     struct vm_end end;
     struct vcpu *vcpu;     /* while it runs */
@@ -168,7 +169,8 @@ struct vm {
  */
 void *guest_access(const struct vm *vm, gpa_t gpa, uint64_t length);
 
-/* Adds memory to the VM and maps it read, write, execute, write-back. STATUS_NO_MEMORY. */
+/* Adds memory to the VM and maps it read, write, execute, with the type that the MTRRs give to it:
+ * write-back, if they are in order. STATUS_NO_MEMORY. */
 enum status vm_add_memory(struct vm *vm, gpa_t gpa, hpa_t hpa, uint64_t length) NODISCARD;
 
 /*

@@ -27,6 +27,10 @@ FUZZERS += audit
 fuzz_audit_SOURCES = $(AUDIT_SOURCES)
 fuzz_audit_RUNS = 50000
 
+FUZZERS += mtrr
+fuzz_mtrr_SOURCES = ept/mtrr.c
+fuzz_mtrr_RUNS = 50000
+
 # --- How they are built and run: nothing below names a fuzzer. ------------------------------------
 
 FUZZ_BINARIES = $(FUZZERS:%=$(BUILD)/fuzz/fuzz_%)

@@ -170,6 +170,29 @@ AUDIT = {
     "controls": audit(4, 0, 3, (CAPABILITIES, 0xf0, (1 << 64) - 1), (CAPABILITIES, 1, 0)),
 }
 
+# --- MTRRs: width, presence, bits of the probe; probe, length, the registers ----------------------
+
+WB, WP = 6, 5
+
+
+def mtrr(width, capability, default, fixed, pairs, probe=(0, 1 << 32)):
+    values = [*probe, capability, default, *(kind * 0x0101010101010101 for kind in fixed)]
+    for base, mask in pairs:
+        values += [base, mask | 0x800]
+    return struct.pack("<BBB", width, 1, 0) + struct.pack(f"<{len(values)}Q", *values)
+
+
+LOW = [WB, WB, 0]
+MTRR = {
+    "bochs": mtrr(40, 0x508, 0xc06, LOW + [0] * 8, [(0xc0000000, 0xffc0000000)]),
+    "qemu": mtrr(40, 0x508, 0xc06, LOW + [WP] * 8, [(0x80000000, 0xff80000000)]),
+    "overlaps": mtrr(36, 0x50a, 0x800, LOW + [WP] * 8,
+                     [(WB, 0xf80000000), (0x10000004, 0xff0000000), (0x18000001, 0xff8000000)]),
+    "narrow": mtrr(39, 0x508, 0x800, [], [(WB, 0xf80000000)], (0x1000000000, 1 << 38)),
+    "pieces": mtrr(46, 0x502, 0x806, [], [(0, 0x1000), (0x5000, 0x7000)], (0x123456, 1 << 40)),
+    "off": mtrr(52, 0x5ff, 0x406, [], []),
+}
+
 for seed, text in OPTIONS.items():
     write("options", seed, text.encode())
 for seed, content in MULTIBOOT.items():
@@ -178,3 +201,5 @@ for seed, content in ACPI.items():
     write("acpi", seed, content)
 for seed, content in AUDIT.items():
     write("audit", seed, content)
+for seed, content in MTRR.items():
+    write("mtrr", seed, content)

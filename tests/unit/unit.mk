@@ -63,13 +63,19 @@ dump_SOURCES = $(wildcard vmx/dump_*.c) vmx/segment.c vmx/bit_names.c vmx/contro
 UNIT_TESTS += violation
 violation_SOURCES = ept/violation.c kernel/format.c
 
+UNIT_TESTS += mtrr
+mtrr_SOURCES = ept/mtrr.c
+
+UNIT_TESTS += mtrr_map
+mtrr_map_SOURCES = ept/mtrr_map.c ept/mtrr.c ept/ept.c kernel/pagetable.c kernel/pagewalk.c \
+                   kernel/table_memory.c
+
 UNIT_TESTS += guest_cr
 guest_cr_SOURCES = vmx/guest_cr.c
 
 UNIT_TESTS += guest_memory
-guest_memory_SOURCES = vmx/vm.c ept/ept.c kernel/pagetable.c kernel/pagewalk.c \
-                       kernel/table_memory.c kernel/format.c \
-                       kernel/status.c
+guest_memory_SOURCES = vmx/vm.c ept/ept.c ept/mtrr.c ept/mtrr_map.c kernel/pagetable.c \
+                       kernel/pagewalk.c kernel/table_memory.c kernel/format.c kernel/status.c
 
 # What the auditor is made of, but for what reads the processor and writes the log.
 AUDIT_SOURCES = $(filter-out vmx/audit_read.c vmx/audit_log.c,$(wildcard vmx/audit*.c)) \
