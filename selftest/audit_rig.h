@@ -8,8 +8,8 @@
 #ifndef SELFTEST_AUDIT_RIG_H
 #define SELFTEST_AUDIT_RIG_H
 
-#include "selftest/audit_compare.h"
 #include "selftest/selftest.h"
+#include "vmx/audit_agree.h"
 #include "vmx/launch.h"
 
 /* Sums over a suite. */

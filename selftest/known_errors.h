@@ -8,7 +8,7 @@
 #ifndef SELFTEST_KNOWN_ERRORS_H
 #define SELFTEST_KNOWN_ERRORS_H
 
-#include "selftest/audit_compare.h"
+#include "vmx/audit_agree.h"
 
 struct known_error {
     const char *machine; /* as machine= has it: "bochs-3.0" */

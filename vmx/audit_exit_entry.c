@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Rules of the VM-exit and VM-entry control fields, where their MSR areas lie included. Pure. */
 #include "vmx/audit_rule.h"
-
-#define MSR_ENTRY_SIZE 16
+#include "vmx/msr_area.h"
 
 /* Fields: an MSR area's address, and its count. No check applies to an empty area. */
 static uint64_t area_count(const struct audit *audit, const struct audit_rule *rule)
@@ -27,7 +26,7 @@ static bool keeps_area_end(const struct audit *audit, const struct audit_rule *r
                            struct audit_answer *answer)
 {
     uint64_t address = audit->value[rule->fields[0]];
-    uint64_t last = address + area_count(audit, rule) * MSR_ENTRY_SIZE - 1;
+    uint64_t last = address + area_count(audit, rule) * sizeof(struct msr_entry) - 1;
 
     return area_count(audit, rule) == 0 || address & audit->address_reserved ||
            answer_zero(answer, last & audit->address_reserved);

@@ -3,7 +3,7 @@
  * What the auditor's findings let expect of the processor, and what the known errors of an emulator
  * make of it: on findings by hand, and on every mutation of every machine.
  */
-#include "selftest/audit_compare.h"
+#include "vmx/audit_agree.h"
 
 #include "selftest/known_errors.h"
 #include "tests/unit/audit_fixture.h"
@@ -144,6 +144,68 @@ static void of_an_msr_load_the_entry_counts(void **state)
     trial.answer = ANSWER_GUEST;
     trial.detail = 4;
     assert_true(audit_agrees(&trial));
+}
+
+static void the_processors_numbers(void **state)
+{
+    (void)state;
+    assert_int_equal(entry_answer_of_error(7), ANSWER_CONTROLS);
+    assert_int_equal(entry_answer_of_error(8), ANSWER_HOST);
+    assert_int_equal(entry_answer_of_error(0), ANSWER_OTHER);
+    assert_int_equal(entry_answer_of_error(5), ANSWER_OTHER);
+    assert_int_equal(entry_answer_of_failure(33), ANSWER_GUEST);
+    assert_int_equal(entry_answer_of_failure(UINT64_C(1) << 31 | 34), ANSWER_MSR_LOAD);
+    assert_int_equal(entry_answer_of_failure(41), ANSWER_OTHER);
+}
+
+/* A host rule that is on no control is not what error 7 says. */
+static void a_finding_explains_its_own_answer(void **state)
+{
+    (void)state;
+    find(AUDIT_HOST, &certain_rule, 0);
+    find(AUDIT_GUEST, &certain_rule, 0);
+    trial.answer = ANSWER_CONTROLS;
+    assert_null(audit_explains(&trial));
+    trial.answer = ANSWER_HOST;
+    assert_ptr_equal(audit_explains(&trial), &trial.findings[0]);
+    trial.answer = ANSWER_GUEST;
+    assert_ptr_equal(audit_explains(&trial), &trial.findings[1]);
+    find(AUDIT_HOST, &either_rule, 0);
+    trial.answer = ANSWER_CONTROLS;
+    assert_ptr_equal(audit_explains(&trial), &trial.findings[2]);
+    trial.answer = ANSWER_OTHER;
+    assert_null(audit_explains(&trial));
+
+    memset(&trial, 0, sizeof(trial));
+    find(AUDIT_MSR_LOAD, &certain_rule, 3);
+    find(AUDIT_MSR_LOAD, &certain_rule, 2);
+    trial.answer = ANSWER_MSR_LOAD;
+    trial.detail = 2;
+    assert_ptr_equal(audit_explains(&trial), &trial.findings[1]);
+    trial.detail = 1;
+    assert_null(audit_explains(&trial));
+}
+
+/* Which values an MSR takes, only the processor knows. */
+static void an_msr_may_be_refused_that_no_rule_names(void **state)
+{
+    (void)state;
+    trial.answer = ANSWER_MSR_LOAD;
+    trial.detail = 2;
+    assert_true(audit_cannot_know(&trial));
+    find(AUDIT_MSR_LOAD, &certain_rule, 3);
+    assert_true(audit_cannot_know(&trial)); /* it came before */
+    trial.detail = 4;
+    assert_false(audit_cannot_know(&trial)); /* it cannot have come as far */
+    find(AUDIT_GUEST, &model_rule, 0);
+    trial.detail = 2;
+    assert_true(audit_cannot_know(&trial));
+    find(AUDIT_GUEST, &certain_rule, 0);
+    assert_false(audit_cannot_know(&trial));
+
+    memset(&trial, 0, sizeof(trial));
+    trial.answer = ANSWER_GUEST;
+    assert_false(audit_cannot_know(&trial));
 }
 
 static void answers_have_names(void **state)
@@ -675,6 +737,9 @@ int main(void)
         TEST(what_may_be_checked_or_not_makes_two),
         TEST(more_findings_than_are_kept),
         TEST(of_an_msr_load_the_entry_counts),
+        TEST(the_processors_numbers),
+        TEST(a_finding_explains_its_own_answer),
+        TEST(an_msr_may_be_refused_that_no_rule_names),
         TEST(answers_have_names),
         TEST(an_emulator_excuses_its_own_errors_alone),
         TEST(a_missed_rule_lets_the_next_stage_answer),
