@@ -9,6 +9,7 @@
 #include "kernel/memory.h"
 #include "kernel/panic.h"
 #include "kernel/string.h"
+#include "selftest/known_errors.h"
 #include "vmx/audit_read.h"
 #include "vmx/host_state.h"
 #include "vmx/run.h"
@@ -272,6 +273,22 @@ void audit_rig_destroy(struct audit_rig *rig)
         page_give(rig->sandbox.hpa, SANDBOX_PAGES);
     }
     page_give(hpa_of(rig), RIG_PAGES);
+}
+
+static unsigned count_bits(uint64_t bits)
+{
+    unsigned count = 0;
+
+    for (; bits != 0; bits &= bits - 1) {
+        count++;
+    }
+    return count;
+}
+
+void audit_rig_log_known(const struct audit_rig *rig, const char *machine)
+{
+    log_line("selftest", "known errors of the emulator met=%u of=%u rows=0x%lx",
+             count_bits(rig->total.rows), count_bits(known_errors_rows(machine)), rig->total.rows);
 }
 
 void audit_rig_log_changes(const struct audit_rig *rig)

@@ -5,13 +5,14 @@
 #include "tests/unit/audit_fixture.h"
 #include "vmx/names.h"
 
-#define NO_FIELD   "there is no VMCS field of that name: docs/audit.md has those with rules"
-#define TOO_LONG   "the value is too long: a number, or 0x and up to 16 hexadecimal digits"
-#define NO_NUMBER  "after the colon a number is expected, such as 131 or 0x83"
-#define READ_ONLY  "the field is read-only"
-#define ABSENT     "this processor does not have that field"
-#define WIDER      "the value is wider than the field"
-#define HOST_LOST  "no rule rejects that value, so it would be loaded at the next exit, and the host lost"
+#define NO_FIELD  "there is no VMCS field of that name: docs/audit.md has those with rules"
+#define TOO_LONG  "the value is too long: a number, or 0x and up to 16 hexadecimal digits"
+#define NO_NUMBER "after the colon a number is expected, such as 131 or 0x83"
+#define READ_ONLY "the field is read-only"
+#define ABSENT    "this processor does not have that field"
+#define WIDER     "the value is wider than the field"
+#define HOST_LOST                                                                                  \
+    "no rule rejects that value, so it would be loaded at the next exit, and the host lost"
 #define NO_RULE    "no rule stands on that field: say FIELD:VALUE"
 #define UNBREAKING "this processor cannot break any rule on that field by itself: say FIELD:VALUE"
 
