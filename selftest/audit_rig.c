@@ -9,16 +9,14 @@
 #include "kernel/memory.h"
 #include "kernel/panic.h"
 #include "kernel/string.h"
+#include "selftest/known_errors.h"
 #include "vmx/audit_read.h"
 #include "vmx/host_state.h"
 #include "vmx/run.h"
 #include "vmx/vector_state.h"
 
-#define RIG_PAGES ALIGN_UP(sizeof(struct audit_rig), PAGE_SIZE) / PAGE_SIZE
+#define RIG_PAGES (ALIGN_UP(sizeof(struct audit_rig), PAGE_SIZE) / PAGE_SIZE)
 #define RIG_VM    0 /* its number in the log */
-
-#define ERROR_CONTROLS 7
-#define ERROR_HOST     8
 
 /* Fields that the base gives a value, so that switching a control on is all that a mutation has to
  * do; absent ones are passed over. */
@@ -89,32 +87,23 @@ static void make_clear(const struct audit_rig *rig)
     }
 }
 
-static void launch(struct audit_rig *rig, struct audit_trial *result)
+static enum entry_answer launch(struct audit_rig *rig, uint64_t *detail)
 {
     enum vmx_result entry = vmx_enter(&rig->vcpu->frame, false);
     uint64_t reason;
 
-    result->answer = ANSWER_OTHER;
     if (entry != VMX_SUCCEED) {
-        result->detail = entry == VMX_FAIL_VALID ? vmread(VMCS_VM_INSTRUCTION_ERROR) : 0;
-        result->answer = result->detail == ERROR_CONTROLS ? ANSWER_CONTROLS
-                         : result->detail == ERROR_HOST   ? ANSWER_HOST
-                                                          : ANSWER_OTHER;
-        return;
+        *detail = entry == VMX_FAIL_VALID ? vmread(VMCS_VM_INSTRUCTION_ERROR) : 0;
+        return entry_answer_of_error(*detail);
     }
     reason = vmread(VMCS_EXIT_REASON);
     if (!(reason & EXIT_REASON_ENTRY_FAILURE)) {
-        result->answer = ANSWER_ENTERED;
-        result->detail = reason;
+        *detail = reason;
         make_clear(rig);
-        return;
+        return ANSWER_ENTERED;
     }
-    result->detail = vmread(VMCS_EXIT_QUALIFICATION);
-    if ((reason & EXIT_REASON_BASIC) == EXIT_ENTRY_FAILURE_GUEST) {
-        result->answer = ANSWER_GUEST;
-    } else if ((reason & EXIT_REASON_BASIC) == EXIT_ENTRY_FAILURE_MSR) {
-        result->answer = ANSWER_MSR_LOAD;
-    }
+    *detail = vmread(VMCS_EXIT_QUALIFICATION);
+    return entry_answer_of_failure(reason);
 }
 
 static bool host_differs(const struct audit *a, const struct audit *b)
@@ -131,18 +120,19 @@ static bool host_differs(const struct audit *a, const struct audit *b)
  * base has, with every load control that the trial used. */
 static void restore_host(struct audit_rig *rig)
 {
-    struct audit_trial again;
     uint64_t exit_controls = rig->trial.value[INDEX_EXIT_CONTROLS];
+    enum entry_answer again;
+    uint64_t detail;
 
     audit_rig_reset(rig);
     rig->trial.value[INDEX_EXIT_CONTROLS] |= exit_controls;
     rig->trial.value[INDEX_PIN_CONTROLS] |=
         exit_controls & EXIT_SAVE_PREEMPTION_TIMER ? PIN_PREEMPTION_TIMER : 0;
     write_fields(rig);
-    launch(rig, &again);
-    if (again.answer != ANSWER_MSR_LOAD) {
+    again = launch(rig, &detail);
+    if (again != ANSWER_MSR_LOAD) {
         log_line("selftest", "the host's state could not be loaded again answer=%s detail=%lu",
-                 entry_answer_name(again.answer), again.detail);
+                 entry_answer_name(again), detail);
     }
 }
 
@@ -154,7 +144,7 @@ void audit_rig_try(struct audit_rig *rig, struct audit_trial *result)
     write_fields(rig);
     audit_read(&seen, vcpu->capabilities, &vcpu->facts, hpa_of(vcpu->vmcs));
     result->count = audit_run(&seen, result->findings, TRIAL_FINDINGS);
-    launch(rig, result);
+    result->answer = launch(rig, &result->detail);
     if (result->answer != ANSWER_CONTROLS && result->answer != ANSWER_HOST &&
         host_differs(&rig->trial, &rig->base)) {
         restore_host(rig);
@@ -283,6 +273,22 @@ void audit_rig_destroy(struct audit_rig *rig)
         page_give(rig->sandbox.hpa, SANDBOX_PAGES);
     }
     page_give(hpa_of(rig), RIG_PAGES);
+}
+
+static unsigned count_bits(uint64_t bits)
+{
+    unsigned count = 0;
+
+    for (; bits != 0; bits &= bits - 1) {
+        count++;
+    }
+    return count;
+}
+
+void audit_rig_log_known(const struct audit_rig *rig, const char *machine)
+{
+    log_line("selftest", "known errors of the emulator met=%u of=%u rows=0x%lx",
+             count_bits(rig->total.rows), count_bits(known_errors_rows(machine)), rig->total.rows);
 }
 
 void audit_rig_log_changes(const struct audit_rig *rig)

@@ -8,14 +8,15 @@
 #ifndef SELFTEST_AUDIT_RIG_H
 #define SELFTEST_AUDIT_RIG_H
 
-#include "selftest/audit_compare.h"
 #include "selftest/selftest.h"
+#include "vmx/audit_agree.h"
 #include "vmx/launch.h"
 
 /* Sums over a suite. */
 struct audit_total {
-    unsigned rules, mutations, disagreements, known;
-    unsigned avoided; /* states that the emulator would not outlive */
+    uint64_t rules, mutations, disagreements, known;
+    uint64_t avoided; /* states that the emulator would not outlive */
+    uint64_t rows;    /* known errors that showed: rows of the table */
 };
 
 struct audit_rig {
@@ -47,6 +48,9 @@ void audit_rig_reset(struct audit_rig *rig);
  * it, and tries it by VMLAUNCH. Afterwards the host is as it was, whatever was loaded.
  */
 void audit_rig_try(struct audit_rig *rig, struct audit_trial *result);
+
+/* Logs which known errors of `machine` showed. */
+void audit_rig_log_known(const struct audit_rig *rig, const char *machine);
 
 /* Logs the fields in which rig->trial is not the base. */
 void audit_rig_log_changes(const struct audit_rig *rig);

@@ -93,14 +93,15 @@ static void report(const struct progress *progress, const char *what,
 static void judge_trial(struct audit_rig *rig, const struct selftest *selftest,
                         const struct audit_trial *trial, struct progress *progress)
 {
-    const struct known_error *error;
+    struct known_errors_shown shown;
 
-    switch (known_errors_judge(selftest->request->machine, &rig->trial, trial, &error)) {
+    switch (known_errors_judge(selftest->request->machine, &rig->trial, trial, &shown)) {
     case TRIAL_AGREES:
         return;
     case TRIAL_KNOWN:
         progress->known++;
-        progress->error = error;
+        progress->error = shown.first;
+        rig->total.rows |= shown.rows;
         return;
     case TRIAL_DISAPPEARED:
         report(progress, "a known error of the emulator did not show", trial);
@@ -201,10 +202,11 @@ static void end(struct selftest *selftest)
     struct audit_rig *rig = selftest->suite;
 
     log_line("selftest",
-             "the auditor was tried against the processor rules=%u tried=%u mutations=%u "
-             "disagreements=%u known-errors=%u",
+             "the auditor was tried against the processor rules=%u tried=%lu mutations=%lu "
+             "disagreements=%lu known-errors=%lu",
              audit_rule_count(), rig->total.rules, rig->total.mutations, rig->total.disagreements,
              rig->total.known);
+    audit_rig_log_known(rig, selftest->request->machine);
     audit_rig_end(selftest);
 }
 

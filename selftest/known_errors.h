@@ -8,7 +8,7 @@
 #ifndef SELFTEST_KNOWN_ERRORS_H
 #define SELFTEST_KNOWN_ERRORS_H
 
-#include "selftest/audit_compare.h"
+#include "vmx/audit_agree.h"
 
 struct known_error {
     const char *machine; /* as machine= has it: "bochs-3.0" */
@@ -32,13 +32,19 @@ enum trial_verdict {
     TRIAL_DISAPPEARED, /* as the SDM says, but a known error predicts otherwise */
 };
 
-/*
- * Judges a trial of the state `audit` on `machine`. `known` is set to the first error that predicts
- * something, or NULL.
- */
+/* Which errors a trial has to do with. */
+struct known_errors_shown {
+    const struct known_error *first; /* one that predicts something, or NULL */
+    uint64_t rows; /* of TRIAL_KNOWN, a bit a row of the table: those that the answer proves */
+};
+
+/* Judges a trial of the state `audit` on `machine`. */
 enum trial_verdict known_errors_judge(const char *machine, const struct audit *audit,
                                       const struct audit_trial *trial,
-                                      const struct known_error **known);
+                                      struct known_errors_shown *shown);
+
+/* The rows of `machine`, a bit each. */
+uint64_t known_errors_rows(const char *machine);
 
 /* Whether `machine` has a known error about `rule`: what the rule refuses it may accept. */
 bool known_errors_doubt(const char *machine, const struct audit_rule *rule);

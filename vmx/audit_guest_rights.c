@@ -196,44 +196,52 @@ static bool keeps_usable(const struct audit *audit, const struct audit_rule *rul
 #define RESTRICTED    OFF(SECONDARY, SECONDARY_UNRESTRICTED)
 #define UNRESTRICTED  ON(SECONDARY, SECONDARY_UNRESTRICTED)
 
+/* Proofs that a register has beside those of all: none, or the same with a null selector. */
+#define NO_MORE(...)
+#define NULL_TOO(...) BREAKS, SET(GUEST_SS_SELECTOR, 0), __VA_ARGS__,
+
 /* What all eight registers have in common; the steps that follow make R usable first. */
-#define S(R, low, name, kind, ...)                                                                 \
+#define S(R, low, name, kind, more, ...)                                                           \
     RULE("guest." low ".s", "S of " name " must be that of " kind, keeps_s,                        \
-         PROOFS(BREAKS, __VA_ARGS__ XOR(GUEST_##R##_AR, AR_S), KEEPS, __VA_ARGS__ AS_IT_IS),       \
+         PROOFS(more(XOR(GUEST_##R##_AR, AR_S)) BREAKS, __VA_ARGS__ XOR(GUEST_##R##_AR, AR_S),     \
+                KEEPS, __VA_ARGS__ AS_IT_IS),                                                      \
          FIELDS_1(GUEST_##R##_AR))
-#define PRESENT(R, low, name, ...)                                                                 \
+#define PRESENT(R, low, name, more, ...)                                                           \
     RULE("guest." low ".present", name " must be present", keeps_present,                          \
-         PROOFS(BREAKS, __VA_ARGS__ LOWER(GUEST_##R##_AR, 7), KEEPS, __VA_ARGS__ AS_IT_IS),        \
+         PROOFS(more(LOWER(GUEST_##R##_AR, 7)) BREAKS, __VA_ARGS__ LOWER(GUEST_##R##_AR, 7),       \
+                KEEPS, __VA_ARGS__ AS_IT_IS),                                                      \
          FIELDS_1(GUEST_##R##_AR))
-#define LOW(R, low, name, ...)                                                                     \
+#define LOW(R, low, name, more, ...)                                                               \
     RULE("guest." low ".reserved_11_8", "bits 11:8 of the access rights of " name " must be 0",    \
          keeps_low,                                                                                \
-         PROOFS(BREAKS, __VA_ARGS__ RAISE(GUEST_##R##_AR, 8), BREAKS,                              \
-                __VA_ARGS__ RAISE(GUEST_##R##_AR, 11), KEEPS,                                      \
+         PROOFS(more(RAISE(GUEST_##R##_AR, 8)) BREAKS, __VA_ARGS__ RAISE(GUEST_##R##_AR, 8),       \
+                BREAKS, __VA_ARGS__ RAISE(GUEST_##R##_AR, 11), KEEPS,                              \
                 __VA_ARGS__ RAISE(GUEST_##R##_AR, 12)),                                            \
          FIELDS_1(GUEST_##R##_AR))
-#define GRANULARITY(R, low, name, ...)                                                             \
+#define GRANULARITY(R, low, name, more, ...)                                                       \
     RULE("guest." low ".granularity.bytes",                                                        \
          "G of " name " must be 0, since one of bits 11:0 of its limit is 0", keeps_bytes,         \
-         PROOFS(BREAKS, __VA_ARGS__ SET(GUEST_##R##_LIMIT, 0xFFFFE), RAISE(GUEST_##R##_AR, 15),    \
-                KEEPS, __VA_ARGS__ SET(GUEST_##R##_LIMIT, 0xFFFFE), LOWER(GUEST_##R##_AR, 15)),    \
+         PROOFS(more(SET(GUEST_##R##_LIMIT, 0xFFFFE), RAISE(GUEST_##R##_AR, 15)) BREAKS,           \
+                __VA_ARGS__ SET(GUEST_##R##_LIMIT, 0xFFFFE), RAISE(GUEST_##R##_AR, 15), KEEPS,     \
+                __VA_ARGS__ SET(GUEST_##R##_LIMIT, 0xFFFFE), LOWER(GUEST_##R##_AR, 15)),           \
          FIELDS_2(GUEST_##R##_AR, GUEST_##R##_LIMIT)),                                             \
         RULE("guest." low ".granularity.pages",                                                    \
              "G of " name " must be 1, since one of bits 31:20 of its limit is 1", keeps_pages,    \
-             PROOFS(BREAKS, __VA_ARGS__ SET(GUEST_##R##_LIMIT, 0x100FFF),                          \
-                    LOWER(GUEST_##R##_AR, 15), KEEPS, __VA_ARGS__ SET(GUEST_##R##_LIMIT, 0xFFFFF), \
-                    LOWER(GUEST_##R##_AR, 15), KEEPS,                                              \
-                    __VA_ARGS__ SET(GUEST_##R##_LIMIT, 0x100FFF), RAISE(GUEST_##R##_AR, 15)),      \
+             PROOFS(more(SET(GUEST_##R##_LIMIT, 0x100FFF), LOWER(GUEST_##R##_AR, 15)) BREAKS,      \
+                    __VA_ARGS__ SET(GUEST_##R##_LIMIT, 0x100FFF), LOWER(GUEST_##R##_AR, 15),       \
+                    KEEPS, __VA_ARGS__ SET(GUEST_##R##_LIMIT, 0xFFFFF), LOWER(GUEST_##R##_AR, 15), \
+                    KEEPS, __VA_ARGS__ SET(GUEST_##R##_LIMIT, 0x100FFF),                           \
+                    RAISE(GUEST_##R##_AR, 15)),                                                    \
              FIELDS_2(GUEST_##R##_AR, GUEST_##R##_LIMIT))
-#define HIGH(R, low, name, ...)                                                                    \
+#define HIGH(R, low, name, more, ...)                                                              \
     RULE("guest." low ".reserved_31_17", "bits 31:17 of the access rights of " name " must be 0",  \
          keeps_high,                                                                               \
-         PROOFS(BREAKS, __VA_ARGS__ RAISE(GUEST_##R##_AR, 17), BREAKS,                             \
-                __VA_ARGS__ RAISE(GUEST_##R##_AR, 31), KEEPS, __VA_ARGS__ AS_IT_IS),               \
+         PROOFS(more(RAISE(GUEST_##R##_AR, 17)) BREAKS, __VA_ARGS__ RAISE(GUEST_##R##_AR, 17),     \
+                BREAKS, __VA_ARGS__ RAISE(GUEST_##R##_AR, 31), KEEPS, __VA_ARGS__ AS_IT_IS),       \
          FIELDS_1(GUEST_##R##_AR))
-#define REST(R, low, name, ...)                                                                    \
-    PRESENT(R, low, name, __VA_ARGS__), LOW(R, low, name, __VA_ARGS__),                            \
-        GRANULARITY(R, low, name, __VA_ARGS__), HIGH(R, low, name, __VA_ARGS__)
+#define REST(R, low, name, more, ...)                                                              \
+    PRESENT(R, low, name, more, __VA_ARGS__), LOW(R, low, name, more, __VA_ARGS__),                \
+        GRANULARITY(R, low, name, more, __VA_ARGS__), HIGH(R, low, name, more, __VA_ARGS__)
 
 #define DATA(R, low, ...)                                                                          \
     RULE("guest." low ".type", "a usable " #R " must be accessed, and readable if it is code",     \
@@ -242,7 +250,7 @@ static bool keeps_usable(const struct audit *audit, const struct audit_rule *rul
                 __VA_ARGS__ TYPE(R, 13), KEEPS, __VA_ARGS__ TYPE(R, 1), KEEPS,                     \
                 __VA_ARGS__ TYPE(R, 15), KEEPS, SET(GUEST_##R##_AR, AR_UNUSABLE)),                 \
          FIELDS_1(GUEST_##R##_AR)),                                                                \
-        S(R, low, "a usable " #R, "a code or data segment: 1", __VA_ARGS__),                       \
+        S(R, low, "a usable " #R, "a code or data segment: 1", NO_MORE, __VA_ARGS__),              \
         RULE("guest." low ".dpl",                                                                  \
              "the DPL of a usable " #R " must not be below its RPL (without unrestricted guest)",  \
              keeps_data_dpl,                                                                       \
@@ -252,35 +260,35 @@ static bool keeps_usable(const struct audit *audit, const struct audit_rule *rul
                     OR(GUEST_##R##_AR, 0x60), KEEPS, UNRESTRICTED,                                 \
                     __VA_ARGS__ OR(GUEST_##R##_SELECTOR, 3)),                                      \
              FIELDS_2(GUEST_##R##_AR, GUEST_##R##_SELECTOR)),                                      \
-        REST(R, low, "a usable " #R, __VA_ARGS__)
+        REST(R, low, "a usable " #R, NO_MORE, __VA_ARGS__)
 
 static const struct audit_rule rules[] = {
     {"guest.cs.type", "CS must be accessed code, or data of an unrestricted guest", keeps_type,
      PROOFS(BREAKS, TYPE(CS, 8), BREAKS, TYPE(CS, 1), BREAKS, RESTRICTED, TYPE(CS, 3), KEEPS,
             TYPE(CS, 9), KEEPS, TYPE(CS, 13), KEEPS, AS(REAL), TYPE(CS, 3)),
      FIELDS_1(GUEST_CS_AR)},
-    S(CS, "cs", "CS", "a code or data segment: 1", ),
+    S(CS, "cs", "CS", "a code or data segment: 1", NO_MORE, ),
     {"guest.cs.dpl", "the DPL of CS must equal that of SS; conforming: not exceed it; data: be 0",
      keeps_cs_dpl,
      PROOFS(BREAKS, OR(GUEST_CS_AR, 0x60), BREAKS, TYPE(CS, 15), OR(GUEST_CS_AR, 0x20), BREAKS,
             AS(REAL), TYPE(CS, 3), OR(GUEST_CS_AR, 0x60), KEEPS, AS(RING_3), KEEPS, AS(RING_3),
             TYPE(CS, 15), CLEAR(GUEST_CS_AR, 0x60)),
      FIELDS_2(GUEST_CS_AR, GUEST_SS_AR)},
-    PRESENT(CS, "cs", "CS", ),
-    LOW(CS, "cs", "CS", ),
+    PRESENT(CS, "cs", "CS", NO_MORE, ),
+    LOW(CS, "cs", "CS", NO_MORE, ),
     {"guest.cs.db", "D of CS must be 0 for 64-bit code", keeps_db,
      PROOFS(BREAKS, RAISE(GUEST_CS_AR, 14), KEEPS, LOWER(GUEST_CS_AR, 13), RAISE(GUEST_CS_AR, 14),
             KEEPS, AS(PROTECTED), RAISE(GUEST_CS_AR, 13)),
      FIELDS_2(GUEST_CS_AR, ENTRY_CONTROLS)},
-    GRANULARITY(CS, "cs", "CS", ),
-    HIGH(CS, "cs", "CS", ),
+    GRANULARITY(CS, "cs", "CS", NO_MORE, ),
+    HIGH(CS, "cs", "CS", NO_MORE, ),
 
     {"guest.ss.type", "a usable SS must be accessed, writable data", keeps_type,
      PROOFS(BREAKS, TYPE(SS, 1), BREAKS, TYPE(SS, 11), BREAKS, TYPE(SS, 2), BREAKS,
             SET(GUEST_SS_SELECTOR, 0), TYPE(SS, 1), KEEPS, TYPE(SS, 7), KEEPS,
             SET(GUEST_SS_AR, AR_UNUSABLE)),
      FIELDS_1(GUEST_SS_AR)},
-    S(SS, "ss", "a usable SS", "a code or data segment: 1", ),
+    S(SS, "ss", "a usable SS", "a code or data segment: 1", NULL_TOO, ),
     {"guest.ss.dpl.rpl", "the DPL of SS must be its RPL (without unrestricted guest)",
      keeps_ss_dpl_rpl,
      PROOFS(BREAKS, RESTRICTED, OR(GUEST_SS_SELECTOR, 1), OR(GUEST_CS_SELECTOR, 1), KEEPS,
@@ -292,7 +300,7 @@ static const struct audit_rule rules[] = {
             TYPE(CS, 3), OR(GUEST_SS_AR, 0x60), KEEPS, AS(UNPAGED), OR(GUEST_SS_AR, 0x60),
             OR(GUEST_CS_AR, 0x60)),
      FIELDS_3(GUEST_SS_AR, GUEST_CS_AR, GUEST_CR0)},
-    REST(SS, "ss", "a usable SS", ),
+    REST(SS, "ss", "a usable SS", NULL_TOO, ),
 
     DATA(DS, "ds", ),
     DATA(ES, "es", ),
@@ -306,8 +314,8 @@ static const struct audit_rule rules[] = {
      PROOFS(BREAKS, AS(PROTECTED), TYPE(TR, 1), BREAKS, AS(PROTECTED), TYPE(TR, 9), KEEPS,
             AS(PROTECTED), TYPE(TR, 3), KEEPS, AS(PROTECTED), TYPE(TR, 11)),
      FIELDS_2(GUEST_TR_AR, ENTRY_CONTROLS)},
-    S(TR, "tr", "TR", "a system segment: 0", ),
-    REST(TR, "tr", "TR", ),
+    S(TR, "tr", "TR", "a system segment: 0", NO_MORE, ),
+    REST(TR, "tr", "TR", NO_MORE, ),
     {"guest.tr.usable", "TR must be usable", keeps_usable,
      PROOFS(BREAKS, RAISE(GUEST_TR_AR, 16), KEEPS, LOWER(GUEST_TR_AR, 16)), FIELDS_1(GUEST_TR_AR)},
 
@@ -315,8 +323,8 @@ static const struct audit_rule rules[] = {
      PROOFS(BREAKS, AS(LDT), TYPE(LDTR, 3), BREAKS, AS(LDT), TYPE(LDTR, 0), KEEPS, AS(LDT), KEEPS,
             SET(GUEST_LDTR_AR, AR_UNUSABLE)),
      FIELDS_1(GUEST_LDTR_AR)},
-    S(LDTR, "ldtr", "a usable LDTR", "a system segment: 0", AS(LDT), ),
-    REST(LDTR, "ldtr", "a usable LDTR", AS(LDT), ),
+    S(LDTR, "ldtr", "a usable LDTR", "a system segment: 0", NO_MORE, AS(LDT), ),
+    REST(LDTR, "ldtr", "a usable LDTR", NO_MORE, AS(LDT), ),
 };
 
 const struct audit_section audit_guest_rights =

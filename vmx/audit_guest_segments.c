@@ -82,12 +82,14 @@ static bool keeps_usable_32(const struct audit *audit, const struct audit_rule *
                 RAISE(GUEST_##R##_BASE, 63), KEEPS, SYM(GUEST_##R##_BASE, CANONICAL), KEEPS,       \
                 SYM(GUEST_##R##_BASE, CANONICAL_UPPER)),                                           \
          FIELDS_1(GUEST_##R##_BASE))
-#define LOW_BASE(R, low)                                                                           \
+#define NO_MORE(...)
+#define NULL_TOO(...) BREAKS, SET(GUEST_SS_SELECTOR, 0), __VA_ARGS__,
+#define LOW_BASE(R, low, more)                                                                     \
     RULE("guest." low ".base.width", "bits 63:32 of the base of a usable " #R " must be 0",        \
          keeps_usable_32,                                                                          \
-         PROOFS(BREAKS, RAISE(GUEST_##R##_BASE, 32), BREAKS, RAISE(GUEST_##R##_BASE, 63), KEEPS,   \
-                SET(GUEST_##R##_BASE, 0xFFFFFFFF), KEEPS, SET(GUEST_##R##_AR, UNUSABLE),           \
-                RAISE(GUEST_##R##_BASE, 63)),                                                      \
+         PROOFS(more(RAISE(GUEST_##R##_BASE, 32)) BREAKS, RAISE(GUEST_##R##_BASE, 32), BREAKS,     \
+                RAISE(GUEST_##R##_BASE, 63), KEEPS, SET(GUEST_##R##_BASE, 0xFFFFFFFF), KEEPS,      \
+                SET(GUEST_##R##_AR, UNUSABLE), RAISE(GUEST_##R##_BASE, 63)),                       \
          FIELDS_2(GUEST_##R##_BASE, GUEST_##R##_AR))
 #define V86_LIMIT_OF(R, low)                                                                       \
     RULE("guest." low ".limit.v86", "in virtual-8086 mode the limit of " #R " must be 0xffff",     \
@@ -135,9 +137,9 @@ static const struct audit_rule rules[] = {
      PROOFS(BREAKS, RAISE(GUEST_CS_BASE, 32), BREAKS, RAISE(GUEST_CS_BASE, 63), KEEPS,
             SET(GUEST_CS_BASE, 0xFFFFFFFF)),
      FIELDS_1(GUEST_CS_BASE)},
-    LOW_BASE(SS, "ss"),
-    LOW_BASE(DS, "ds"),
-    LOW_BASE(ES, "es"),
+    LOW_BASE(SS, "ss", NULL_TOO),
+    LOW_BASE(DS, "ds", NO_MORE),
+    LOW_BASE(ES, "es", NO_MORE),
 
     EACH(V86_LIMIT_OF),
     EACH(V86_RIGHTS_OF),

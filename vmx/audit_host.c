@@ -88,13 +88,18 @@ static bool keeps_ssp_alignment(const struct audit *audit, const struct audit_ru
     PROOFS(BREAKS, SYM(symbol, NOT_CANONICAL), BREAKS, SET(symbol, 0), RAISE(symbol, 63), KEEPS,   \
            SYM(symbol, CANONICAL), KEEPS, SYM(symbol, CANONICAL_UPPER))
 
+/* A length of 2^32 from address 0 on is allowed, and no emulator's product of 32 bits. It is tried
+ * with a broken host alone, so that nothing is loaded or stored. */
+#define MANY(area) SET(area##_ADDRESS, 0), SET(area##_COUNT, 0x10000000), RAISE(HOST_CR0, 63)
+
 static const struct audit_rule register_rules[] = {
     {"host.cr0.must_be_1", "bits that VMX operation fixes to 1 in CR0 must be 1", keeps_cr0_ones,
      PROOFS(BREAKS, LOWER(HOST_CR0, 5), BREAKS, LOWER(HOST_CR0, 31), BREAKS, LOWER(HOST_CR0, 0),
             KEEPS, RAISE(HOST_CR0, 1)),
      FIELDS_1(HOST_CR0)},
     {"host.cr0.must_be_0", "bits that VMX operation fixes to 0 in CR0 must be 0", keeps_cr0_zeros,
-     PROOFS(BREAKS, OR_SYM(HOST_CR0, CR0_REFUSED), BREAKS, RAISE(HOST_CR0, 63), KEEPS,
+     PROOFS(BREAKS, OR_SYM(HOST_CR0, CR0_REFUSED), BREAKS, RAISE(HOST_CR0, 63), BREAKS,
+            MANY(EXIT_MSR_STORE), BREAKS, MANY(EXIT_MSR_LOAD), BREAKS, MANY(ENTRY_MSR_LOAD), KEEPS,
             RAISE(HOST_CR0, 1)),
      FIELDS_1(HOST_CR0)},
     {"host.cr4.must_be_1", "bits that VMX operation fixes to 1 in CR4 must be 1", keeps_cr4_ones,

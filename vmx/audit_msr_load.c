@@ -5,16 +5,11 @@
  * it was. Pure.
  */
 #include "vmx/audit_rule.h"
+#include "vmx/msr_area.h"
 
-#define MSR_ENTRY_SIZE      16
 #define X2APIC_MSRS         0x8 /* bits 31:8 of their indices */
 #define MSR_SMM_MONITOR_CTL 0x9B
 #define MSR_BIOS_UPDT_TRIG  0x79
-
-struct msr_entry {
-    uint32_t index, reserved;
-    uint64_t data;
-};
 
 /* SDM vol. 3D, "Miscellaneous Data": more than this is not recommended. */
 static uint64_t most_entries(const struct audit *audit)
@@ -25,15 +20,15 @@ static uint64_t most_entries(const struct audit *audit)
 /* Whether entry `n`, from 0, can be read. */
 static bool read_entry(const struct audit *audit, uint64_t n, struct msr_entry *entry)
 {
-    uint64_t address = V(ENTRY_MSR_LOAD_ADDRESS) + n * MSR_ENTRY_SIZE;
+    uint64_t address = V(ENTRY_MSR_LOAD_ADDRESS) + n * sizeof(*entry);
     const void *bytes;
 
-    if (!IS_ALIGNED(address, MSR_ENTRY_SIZE) || address & audit->address_reserved) {
+    if (!IS_ALIGNED(address, sizeof(*entry)) || address & audit->address_reserved) {
         return false;
     }
-    bytes = physical_at(audit->memory, HPA(address), MSR_ENTRY_SIZE);
+    bytes = physical_at(audit->memory, HPA(address), sizeof(*entry));
     if (bytes != NULL) {
-        __builtin_memcpy(entry, bytes, MSR_ENTRY_SIZE);
+        __builtin_memcpy(entry, bytes, sizeof(*entry));
     }
     return bytes != NULL;
 }

@@ -3,63 +3,49 @@
 
 #include "kernel/image.h"
 #include "kernel/log.h"
+#include "vmx/audit_agree.h"
 #include "vmx/audit_log.h"
 #include "vmx/audit_read.h"
-#include "vmx/audit_text.h"
 #include "vmx/dump.h"
 
 #define MOST_LOGGED 16
 
-struct findings {
-    struct audit audit;
-    struct audit_finding list[MOST_LOGGED];
-    unsigned count;
-};
+_Static_assert(MOST_LOGGED <= TRIAL_FINDINGS, "a finding that is logged is kept");
 
-static void take(const struct vcpu *vcpu, struct findings *findings)
+static void take(const struct vcpu *vcpu, struct audit *audit, struct audit_trial *trial)
 {
-    audit_read(&findings->audit, vcpu->capabilities, &vcpu->facts, hpa_of(vcpu->vmcs));
-    findings->count = audit_run(&findings->audit, findings->list, MOST_LOGGED);
+    audit_read(audit, vcpu->capabilities, &vcpu->facts, hpa_of(vcpu->vmcs));
+    trial->count = audit_run(audit, trial->findings, TRIAL_FINDINGS);
 }
 
 /* Tells one list of findings from another. */
-static uint64_t mark(const struct findings *findings)
+static uint64_t mark(const struct audit_trial *trial)
 {
-    uint64_t sum = findings->count;
+    uint64_t sum = trial->count;
 
-    for (unsigned i = 0; i < MIN(findings->count, MOST_LOGGED); i++) {
-        const struct audit_finding *finding = &findings->list[i];
+    for (unsigned i = 0; i < MIN(trial->count, MOST_LOGGED); i++) {
+        const struct audit_finding *finding = &trial->findings[i];
         sum = sum * 1000003 + (uint64_t)finding->rule + finding->value;
     }
     return sum;
 }
 
-static void log_findings(const struct findings *findings)
+static void log_findings(const struct audit_trial *trial)
 {
-    for (unsigned i = 0; i < MIN(findings->count, MOST_LOGGED); i++) {
-        audit_log_finding(&findings->list[i]);
+    for (unsigned i = 0; i < MIN(trial->count, MOST_LOGGED); i++) {
+        audit_log_finding(&trial->findings[i]);
     }
-    if (findings->count > MOST_LOGGED) {
+    if (trial->count > MOST_LOGGED) {
         log_line("audit", "further rules are broken, not logged more=%u",
-                 findings->count - MOST_LOGGED);
+                 trial->count - MOST_LOGGED);
     }
-}
-
-/* Whether a processor may leave all that is broken unchecked. */
-static bool may_be_unchecked(const struct findings *findings)
-{
-    for (unsigned i = 0; i < MIN(findings->count, MOST_LOGGED); i++) {
-        if (!(findings->list[i].rule->flags & AUDIT_MODEL_SPECIFIC)) {
-            return false;
-        }
-    }
-    return true;
 }
 
 bool audit_before_launch(struct vcpu *vcpu)
 {
     const struct vm *vm = vcpu->vm;
-    struct findings findings;
+    struct audit_trial trial = {.answer = ANSWER_ENTERED};
+    struct audit audit;
     uint64_t start;
 
     if (vcpu->audit == AUDIT_OFF) {
@@ -67,45 +53,24 @@ bool audit_before_launch(struct vcpu *vcpu)
         return true;
     }
     start = rdtsc();
-    take(vcpu, &findings);
+    take(vcpu, &audit, &trial);
     start = rdtsc() - start;
-    vcpu->broken = findings.count;
-    vcpu->broken_mark = mark(&findings);
+    vcpu->broken = trial.count;
+    vcpu->broken_mark = mark(&trial);
     log_line("audit", "checked before the launch vm=%u vcpu=%u rules=%u broken=%u ticks=%lu",
-             vm->id, vcpu->id, audit_rule_count(), findings.count, start);
-    log_findings(&findings);
-    if (findings.count == 0) {
+             vm->id, vcpu->id, audit_rule_count(), trial.count, start);
+    log_findings(&trial);
+    if (trial.count == 0) {
         return true;
     }
     if (vcpu->audit == AUDIT_STRICT) {
-        (void)vm_stop(vcpu, true, 0, "audit=strict, broken rules: %u", findings.count);
+        (void)vm_stop(vcpu, true, 0, "audit=strict, broken rules: %u", trial.count);
         return false;
     }
-    if (!may_be_unchecked(&findings)) {
+    if (!audit_agrees(&trial)) {
         vcpu->attention |= ATTENTION_AUDIT; /* to be said if the guest is entered */
     }
     return true;
-}
-
-static bool same_stage(enum audit_stage a, enum audit_stage b)
-{
-    return a == b || (a <= AUDIT_HOST && b <= AUDIT_HOST);
-}
-
-/* The finding that explains a refusal at `stage`: of that stage, with none before it that every
- * processor checks. NULL: there is none. */
-static const struct audit_finding *explains(const struct findings *findings, enum audit_stage stage)
-{
-    for (unsigned i = 0; i < MIN(findings->count, MOST_LOGGED); i++) {
-        const struct audit_finding *finding = &findings->list[i];
-        if (same_stage(finding->section->stage, stage)) {
-            return finding;
-        }
-        if (!(finding->rule->flags & AUDIT_MODEL_SPECIFIC)) {
-            return NULL;
-        }
-    }
-    return NULL;
 }
 
 /* What to do about it, for a person who has never seen this. */
@@ -118,42 +83,50 @@ static void log_disagreement(void)
                       "report it to the emulator's or the processor's");
 }
 
-void audit_after_refusal(struct vcpu *vcpu, enum audit_stage stage)
+/* Whether the two agree on a refusal, and what to do if not. */
+static void log_agreement(const struct vcpu *vcpu, const struct audit_trial *trial)
 {
-    struct findings findings;
-    const struct audit_finding *first;
+    const struct audit_finding *first = audit_explains(trial);
+    const char *stage = entry_answer_name(trial->answer);
+    unsigned vm = vcpu->vm->id;
 
-    take(vcpu, &findings);
-    first = explains(&findings, stage);
-    if (vcpu->audit == AUDIT_OFF || mark(&findings) != vcpu->broken_mark) {
-        log_findings(&findings);
-    }
-    if (stage == AUDIT_STAGES) {
+    if (trial->answer == ANSWER_OTHER) {
         log_line("audit",
                  "the processor refuses for another reason than what the VMCS holds vm=%u "
                  "vcpu=%u broken=%u",
-                 vcpu->vm->id, vcpu->id, findings.count);
-    } else if (first != NULL) {
+                 vm, vcpu->id, trial->count);
+    } else if (audit_agrees(trial) && first != NULL) {
         log_line("audit",
                  "auditor and processor agree on why it refuses vm=%u vcpu=%u stage=%s broken=%u "
                  "agreed=yes rule=%s field=%s",
-                 vcpu->vm->id, vcpu->id, audit_stage_name(stage), findings.count, first->rule->name,
+                 vm, vcpu->id, stage, trial->count, first->rule->name,
                  vmcs_field_name(vmcs_field_at(first->answer.field)));
-    } else if (findings.count == 0 && stage == AUDIT_MSR_LOAD) {
+    } else if (audit_cannot_know(trial)) {
         log_line("audit",
-                 "no rule is broken: only this processor knows which values that MSR takes vm=%u "
-                 "vcpu=%u "
-                 "stage=%s broken=0 agreed=unknown",
-                 vcpu->vm->id, vcpu->id, audit_stage_name(stage));
+                 "no rule is broken that would come first: only this processor knows which values "
+                 "that MSR takes vm=%u vcpu=%u stage=%s broken=%u agreed=unknown",
+                 vm, vcpu->id, stage, trial->count);
     } else {
         log_line("audit", "%s vm=%u vcpu=%u stage=%s broken=%u agreed=no",
-                 findings.count == 0
+                 trial->count == 0
                      ? "the processor refuses, though no rule is broken"
-                     : "the processor refuses at another stage than that of the first broken rule",
-                 vcpu->vm->id, vcpu->id, audit_stage_name(stage), findings.count);
+                     : "the processor refuses for another reason than the first broken rule",
+                 vm, vcpu->id, stage, trial->count);
         log_disagreement();
     }
-    vmcs_dump_log(&findings.audit);
+}
+
+void audit_after_refusal(struct vcpu *vcpu, enum entry_answer answer, uint64_t detail)
+{
+    struct audit_trial trial = {.answer = answer, .detail = detail};
+    struct audit audit;
+
+    take(vcpu, &audit, &trial);
+    if (vcpu->audit == AUDIT_OFF || mark(&trial) != vcpu->broken_mark) {
+        log_findings(&trial);
+    }
+    log_agreement(vcpu, &trial);
+    vmcs_dump_log(&audit);
 }
 
 void audit_after_entry(const struct vcpu *vcpu)

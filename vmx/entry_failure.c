@@ -1,29 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "vmx/entry_failure.h"
 
+#include "kernel/format.h"
 #include "kernel/log.h"
 #include "vmx/audit_read.h"
-#include "vmx/audit_text.h"
 #include "vmx/entry_audit.h"
+#include "vmx/msr_area.h"
 #include "vmx/trace.h"
-
-#define ERROR_CONTROLS 7 /* VM-instruction errors */
-#define ERROR_HOST     8
-
-/* As it lies in the VM-entry MSR-load area. */
-struct msr_entry {
-    uint32_t index, reserved;
-    uint64_t data;
-};
 
 void entry_refused(struct vcpu *vcpu, enum vmx_result result)
 {
     const char *instruction = vcpu->launched ? "VMRESUME" : "VMLAUNCH";
     uint64_t error = result == VMX_FAIL_VALID ? vmread(VMCS_VM_INSTRUCTION_ERROR) : 0;
     const char *name = vmx_instruction_error_name(error);
-    enum audit_stage stage = error == ERROR_CONTROLS ? AUDIT_CONTROLS
-                             : error == ERROR_HOST   ? AUDIT_HOST
-                                                     : AUDIT_STAGES;
+    enum entry_answer answer = entry_answer_of_error(error);
 
     if (result == VMX_FAIL_INVALID) {
         name = "VMfailInvalid: there is no current VMCS";
@@ -31,10 +21,10 @@ void entry_refused(struct vcpu *vcpu, enum vmx_result result)
     log_line("vmx",
              "VM entry refused vm=%u vcpu=%u instruction=%s stage=%s error=%lu meaning=\"%s\"",
              vcpu->vm->id, vcpu->id, instruction,
-             stage != AUDIT_STAGES ? audit_stage_name(stage) : "instruction", error,
+             answer != ANSWER_OTHER ? entry_answer_name(answer) : "instruction", error,
              name != NULL ? name : "an error number that the SDM does not define");
     if (result == VMX_FAIL_VALID) { /* else there is no VMCS to read */
-        audit_after_refusal(vcpu, stage);
+        audit_after_refusal(vcpu, answer, error);
     }
     (void)vm_stop(vcpu, true, 0, "%s refused: error %lu", instruction, error);
 }
@@ -82,23 +72,26 @@ static void log_failure(const struct vcpu *vcpu, const char *stage, const char *
 void entry_failed(struct vcpu *vcpu)
 {
     struct vmx_exit *exit = vcpu->exit;
-    enum audit_stage stage = AUDIT_STAGES;
+    char detail[48];
 
     exit->action = ACTION_STOP;
     trace_drain(vcpu);
     switch (exit->reason) {
     case EXIT_ENTRY_FAILURE_MSR:
-        stage = AUDIT_MSR_LOAD;
         log_msr_failure(vcpu);
         break;
     case EXIT_ENTRY_FAILURE_GUEST:
-        stage = AUDIT_GUEST;
         log_failure(vcpu, "guest", guest_state_detail(exit->qualification));
         break;
-    default:
+    case EXIT_ENTRY_FAILURE_MC:
         log_failure(vcpu, "machine-check", "the processor found itself at fault, not the VMCS");
         break;
+    default:
+        format_text(detail, sizeof(detail), "exit reason %u is no entry failure of the SDM's",
+                    exit->reason);
+        log_failure(vcpu, "unknown", detail);
+        break;
     }
-    audit_after_refusal(vcpu, stage);
+    audit_after_refusal(vcpu, entry_answer_of_failure(exit->reason), exit->qualification);
     (void)vm_stop(vcpu, true, 0, "VM entry failed: reason %u", exit->reason);
 }

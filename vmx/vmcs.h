@@ -43,6 +43,11 @@ enum vmx_result {
     VMX_FAIL_VALID = 2,   /* ZF: the VM-instruction error field says why */
 };
 
+/* VM-instruction errors of a VM entry that are about the VMCS. SDM vol. 3C, "VM Instruction Error
+ * Numbers". */
+#define VM_ERROR_CONTROLS 7
+#define VM_ERROR_HOST     8
+
 /* "guest_rip" for 681EH; NULL for what is no field. Pure. */
 const char *vmcs_field_name(struct vmcs_field field);
 

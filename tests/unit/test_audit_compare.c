@@ -3,7 +3,7 @@
  * What the auditor's findings let expect of the processor, and what the known errors of an emulator
  * make of it: on findings by hand, and on every mutation of every machine.
  */
-#include "selftest/audit_compare.h"
+#include "vmx/audit_agree.h"
 
 #include "selftest/known_errors.h"
 #include "tests/unit/audit_fixture.h"
@@ -146,6 +146,68 @@ static void of_an_msr_load_the_entry_counts(void **state)
     assert_true(audit_agrees(&trial));
 }
 
+static void the_processors_numbers(void **state)
+{
+    (void)state;
+    assert_int_equal(entry_answer_of_error(7), ANSWER_CONTROLS);
+    assert_int_equal(entry_answer_of_error(8), ANSWER_HOST);
+    assert_int_equal(entry_answer_of_error(0), ANSWER_OTHER);
+    assert_int_equal(entry_answer_of_error(5), ANSWER_OTHER);
+    assert_int_equal(entry_answer_of_failure(33), ANSWER_GUEST);
+    assert_int_equal(entry_answer_of_failure(UINT64_C(1) << 31 | 34), ANSWER_MSR_LOAD);
+    assert_int_equal(entry_answer_of_failure(41), ANSWER_OTHER);
+}
+
+/* A host rule that is on no control is not what error 7 says. */
+static void a_finding_explains_its_own_answer(void **state)
+{
+    (void)state;
+    find(AUDIT_HOST, &certain_rule, 0);
+    find(AUDIT_GUEST, &certain_rule, 0);
+    trial.answer = ANSWER_CONTROLS;
+    assert_null(audit_explains(&trial));
+    trial.answer = ANSWER_HOST;
+    assert_ptr_equal(audit_explains(&trial), &trial.findings[0]);
+    trial.answer = ANSWER_GUEST;
+    assert_ptr_equal(audit_explains(&trial), &trial.findings[1]);
+    find(AUDIT_HOST, &either_rule, 0);
+    trial.answer = ANSWER_CONTROLS;
+    assert_ptr_equal(audit_explains(&trial), &trial.findings[2]);
+    trial.answer = ANSWER_OTHER;
+    assert_null(audit_explains(&trial));
+
+    memset(&trial, 0, sizeof(trial));
+    find(AUDIT_MSR_LOAD, &certain_rule, 3);
+    find(AUDIT_MSR_LOAD, &certain_rule, 2);
+    trial.answer = ANSWER_MSR_LOAD;
+    trial.detail = 2;
+    assert_ptr_equal(audit_explains(&trial), &trial.findings[1]);
+    trial.detail = 1;
+    assert_null(audit_explains(&trial));
+}
+
+/* Which values an MSR takes, only the processor knows. */
+static void an_msr_may_be_refused_that_no_rule_names(void **state)
+{
+    (void)state;
+    trial.answer = ANSWER_MSR_LOAD;
+    trial.detail = 2;
+    assert_true(audit_cannot_know(&trial));
+    find(AUDIT_MSR_LOAD, &certain_rule, 3);
+    assert_true(audit_cannot_know(&trial)); /* it came before */
+    trial.detail = 4;
+    assert_false(audit_cannot_know(&trial)); /* it cannot have come as far */
+    find(AUDIT_GUEST, &model_rule, 0);
+    trial.detail = 2;
+    assert_true(audit_cannot_know(&trial));
+    find(AUDIT_GUEST, &certain_rule, 0);
+    assert_false(audit_cannot_know(&trial));
+
+    memset(&trial, 0, sizeof(trial));
+    trial.answer = ANSWER_GUEST;
+    assert_false(audit_cannot_know(&trial));
+}
+
 static void answers_have_names(void **state)
 {
     static const char *const names[] = {"controls", "host",    "guest",
@@ -165,10 +227,11 @@ static void answers_have_names(void **state)
 
 /* --- Known errors: by hand -------------------------------------------------------------------- */
 
-#define MOST_ROWS 200
+#define MOST_ROWS 64
 
 static const struct known_error *known;
-static bool met[MOST_ROWS]; /* rows that excused something, by any test */
+static struct known_errors_shown shown;
+static uint64_t met; /* rows that excused something, by any test */
 
 static unsigned row_count(void)
 {
@@ -195,19 +258,6 @@ static int row_of(const struct audit_rule *rule)
     return -1;
 }
 
-/* An answer was excused: the row that is told, and one for each finding that is not taken. */
-static void mark_met(void)
-{
-    for (unsigned i = 0; i < row_count(); i++) {
-        met[i] |= known_errors_at(i) == known;
-    }
-    for (unsigned i = 0; i < trial.count; i++) {
-        int row = row_of(trial.findings[i].rule);
-
-        met[MAX(row, 0)] |= row >= 0;
-    }
-}
-
 /* The trial of the state as it is. */
 static enum trial_verdict judge(const char *on, enum entry_answer answer)
 {
@@ -217,10 +267,10 @@ static enum trial_verdict judge(const char *on, enum entry_answer answer)
     trial.count = audit_run(&audit, trial.findings, TRIAL_FINDINGS);
     trial.answer = answer;
     trial.detail = answer == ANSWER_MSR_LOAD ? 1 : 0;
-    verdict = known_errors_judge(on, &audit, &trial, &known);
-    if (verdict == TRIAL_KNOWN) {
-        mark_met();
-    }
+    verdict = known_errors_judge(on, &audit, &trial, &shown);
+    known = shown.first;
+    assert_true(verdict == TRIAL_KNOWN || shown.rows == 0);
+    met |= shown.rows;
     return verdict;
 }
 
@@ -303,11 +353,11 @@ static void a_missed_msr_lets_the_next_be_named(void **state)
     audit.value[INDEX_ENTRY_MSR_LOAD_COUNT] = 2;
     assert_int_equal(judge(BOCHS, ANSWER_MSR_LOAD), TRIAL_DISAPPEARED); /* at entry 1 */
     trial.detail = 2;
-    assert_int_equal(known_errors_judge(BOCHS, &audit, &trial, &known), TRIAL_KNOWN);
+    assert_int_equal(known_errors_judge(BOCHS, &audit, &trial, &shown), TRIAL_KNOWN);
     trial.detail = 3;
-    assert_int_equal(known_errors_judge(BOCHS, &audit, &trial, &known), TRIAL_UNEXPECTED);
+    assert_int_equal(known_errors_judge(BOCHS, &audit, &trial, &shown), TRIAL_UNEXPECTED);
     trial.detail = 1;
-    assert_int_equal(known_errors_judge("", &audit, &trial, &known), TRIAL_AGREES);
+    assert_int_equal(known_errors_judge("", &audit, &trial, &shown), TRIAL_AGREES);
 }
 
 static void a_rule_may_be_refused_at_another_stage(void **state)
@@ -405,11 +455,43 @@ static void posted_interrupts_without_the_tpr_shadow(void **state)
     assert_error("control.posted.virtual_interrupt", ANSWER_CONTROLS, ANSWER_ENTERED);
     audit.value[INDEX_POSTED_INTERRUPT_VECTOR] = 0x100;
     audit.value[INDEX_POSTED_INTERRUPT_DESCRIPTOR] |= BIT(63) | 1;
-    audit.value[INDEX_EXIT_CONTROLS] &= ~(uint64_t)EXIT_ACKNOWLEDGE_INTERRUPT;
     assert_int_equal(judge(BOCHS, ANSWER_ENTERED), TRIAL_KNOWN);
-    assert_int_equal(trial.count, 5);
+    assert_int_equal(trial.count, 4);
     assert_string_equal(known->rule, trial.findings[0].rule->name);
     assert_int_equal(judge(BOCHS, ANSWER_CONTROLS), TRIAL_DISAPPEARED);
+    audit.value[INDEX_EXIT_CONTROLS] &= ~(uint64_t)EXIT_ACKNOWLEDGE_INTERRUPT; /* is looked at */
+    assert_int_equal(judge(BOCHS, ANSWER_CONTROLS), TRIAL_AGREES);
+    assert_int_equal(judge(BOCHS, ANSWER_ENTERED), TRIAL_UNEXPECTED);
+}
+
+/* Where several errors are needed for an answer, all have shown; where one is enough, none has. */
+static void rows_that_an_answer_proves(void **state)
+{
+    uint64_t all = known_errors_rows(BOCHS);
+
+    (void)state;
+    assert_true(all == BITS(row_count() - 1, 0));
+    assert_int_equal(known_errors_rows("bochs-2.7"), 0);
+    be_machine(1);
+    post(false);
+    assert_int_equal(judge(BOCHS, ANSWER_ENTERED), TRIAL_KNOWN);
+    assert_true(shown.rows != 0 && (shown.rows & (shown.rows - 1)) == 0);
+    all = shown.rows;
+    audit.value[INDEX_POSTED_INTERRUPT_VECTOR] = 0x100;
+    assert_int_equal(judge(BOCHS, ANSWER_ENTERED), TRIAL_KNOWN);
+    assert_true((shown.rows & all) == all && shown.rows != all);
+    assert_int_equal(judge(BOCHS, ANSWER_GUEST), TRIAL_UNEXPECTED);
+    assert_int_equal(shown.rows, 0);
+    /* Two areas whose ends Bochs refuses: either would do. */
+    start_again();
+    audit.value[INDEX_EXIT_MSR_LOAD_ADDRESS] = 0;
+    audit.value[INDEX_EXIT_MSR_LOAD_COUNT] = 0x10000000;
+    assert_int_equal(judge(BOCHS, ANSWER_CONTROLS), TRIAL_KNOWN);
+    assert_true(shown.rows != 0);
+    audit.value[INDEX_EXIT_MSR_STORE_ADDRESS] = 0;
+    audit.value[INDEX_EXIT_MSR_STORE_COUNT] = 0x10000000;
+    assert_int_equal(judge(BOCHS, ANSWER_CONTROLS), TRIAL_KNOWN);
+    assert_int_equal(shown.rows, 0);
 }
 
 /* What no rule refuses: an error without a finding. */
@@ -437,12 +519,13 @@ static void a_descriptor_of_64_bytes(void **state)
 struct area {
     uint8_t address, count;
     const char *rule;
+    bool untried; /* what of it is missed is in no table */
 };
 
 static const struct area areas[] = {
-    {INDEX_EXIT_MSR_STORE_ADDRESS, INDEX_EXIT_MSR_STORE_COUNT, "control.exit_msr_store.end"},
-    {INDEX_EXIT_MSR_LOAD_ADDRESS, INDEX_EXIT_MSR_LOAD_COUNT, "control.exit_msr_load.end"},
-    {INDEX_ENTRY_MSR_LOAD_ADDRESS, INDEX_ENTRY_MSR_LOAD_COUNT, "control.entry_msr_load.end"},
+    {INDEX_EXIT_MSR_STORE_ADDRESS, INDEX_EXIT_MSR_STORE_COUNT, "control.exit_msr_store.end", false},
+    {INDEX_EXIT_MSR_LOAD_ADDRESS, INDEX_EXIT_MSR_LOAD_COUNT, "control.exit_msr_load.end", true},
+    {INDEX_ENTRY_MSR_LOAD_ADDRESS, INDEX_ENTRY_MSR_LOAD_COUNT, "control.entry_msr_load.end", false},
 };
 
 static void set_area(const struct area *area, uint64_t address, uint32_t count)
@@ -460,7 +543,9 @@ static void ends_of_areas_by_32_bits(void **state)
 
         /* One entry by 32 bits, though it is 4 GiB more. */
         set_area(area, BIT(machine.can.physical_width) - 16, 0x10000001);
-        assert_error(area->rule, ANSWER_CONTROLS, ANSWER_ENTERED);
+        if (!area->untried) {
+            assert_error(area->rule, ANSWER_CONTROLS, ANSWER_ENTERED);
+        }
         /* Two are beyond the width by any count. */
         set_area(area, BIT(machine.can.physical_width) - 16, 0x10000002);
         assert_no_error(BOCHS, ANSWER_CONTROLS);
@@ -651,7 +736,7 @@ static void every_row_was_met(void **state)
     for (unsigned i = 0; i < row_count(); i++) {
         const struct known_error *row = known_errors_at(i);
 
-        if (!met[i]) {
+        if (!(met >> i & 1)) {
             print_error("not met: %s, answer %s\n", row->rule, entry_answer_name(row->answer));
             missed++;
         }
@@ -675,6 +760,9 @@ int main(void)
         TEST(what_may_be_checked_or_not_makes_two),
         TEST(more_findings_than_are_kept),
         TEST(of_an_msr_load_the_entry_counts),
+        TEST(the_processors_numbers),
+        TEST(a_finding_explains_its_own_answer),
+        TEST(an_msr_may_be_refused_that_no_rule_names),
         TEST(answers_have_names),
         TEST(an_emulator_excuses_its_own_errors_alone),
         TEST(a_missed_rule_lets_the_next_stage_answer),
@@ -683,6 +771,7 @@ int main(void)
         TEST(a_null_ss_in_64_bit_mode),
         TEST(a_null_ss_is_not_looked_at),
         TEST(posted_interrupts_without_the_tpr_shadow),
+        TEST(rows_that_an_answer_proves),
         TEST(a_descriptor_of_64_bytes),
         TEST(ends_of_areas_by_32_bits),
         TEST(a_shadow_stack_that_is_not_canonical),

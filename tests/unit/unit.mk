@@ -83,7 +83,7 @@ AUDIT_SOURCES = $(filter-out vmx/audit_read.c vmx/audit_log.c,$(wildcard vmx/aud
                 kernel/format.c kernel/vector_names.c
 
 # What predicts the wrong answers of emulators.
-KNOWN_ERRORS_SOURCES = selftest/known_errors.c selftest/audit_compare.c
+KNOWN_ERRORS_SOURCES = selftest/known_errors.c
 
 UNIT_TESTS += audit
 audit_SOURCES = $(AUDIT_SOURCES)

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The auditor's word and the processor's, and whether they agree. Pure. */
-#ifndef SELFTEST_AUDIT_COMPARE_H
-#define SELFTEST_AUDIT_COMPARE_H
+/*
+ * The auditor's word and the processor's, and whether they agree: judged here alone, for a launch
+ * that was refused and for the selftest's tries. Pure.
+ */
+#ifndef VMX_AUDIT_AGREE_H
+#define VMX_AUDIT_AGREE_H
 
 #include "vmx/audit.h"
 
@@ -17,13 +20,17 @@ enum entry_answer {
     ANSWER_OTHER,    /* anything else */
 };
 
-/* One try. */
+/* One try of an entry. */
 struct audit_trial {
     struct audit_finding findings[TRIAL_FINDINGS];
     unsigned count; /* of findings, in all */
     enum entry_answer answer;
-    uint64_t detail; /* VM-instruction error, exit qualification, or exit reason */
+    uint64_t detail; /* VM-instruction error, exit reason or, of a failed entry, qualification */
 };
+
+/* What a VM-instruction error, or the exit reason of a failed entry, answers. */
+enum entry_answer entry_answer_of_error(uint64_t error);
+enum entry_answer entry_answer_of_failure(uint64_t reason);
 
 /*
  * Which answers agree with the findings, as bits: by the first stage that has one; the processor
@@ -36,6 +43,15 @@ bool audit_agrees(const struct audit_trial *trial);
 
 /* The same of other answers than the findings let expect. */
 bool audit_agrees_with(const struct audit_trial *trial, unsigned answers);
+
+/*
+ * Whether the answer says nothing about the auditor: of values that an MSR does not take, not all
+ * are known to it, so an entry may fail to load before any that it names.
+ */
+bool audit_cannot_know(const struct audit_trial *trial);
+
+/* The first finding that the answer is about; NULL: there is none. */
+const struct audit_finding *audit_explains(const struct audit_trial *trial);
 
 /* "controls", "host", "guest", "msr-load", "entered", "other". */
 const char *entry_answer_name(enum entry_answer answer);

@@ -1,7 +1,32 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "selftest/audit_compare.h"
+#include "vmx/audit_agree.h"
 
 #include "kernel/format.h"
+#include "vmx/exit.h"
+
+enum entry_answer entry_answer_of_error(uint64_t error)
+{
+    switch (error) {
+    case VM_ERROR_CONTROLS:
+        return ANSWER_CONTROLS;
+    case VM_ERROR_HOST:
+        return ANSWER_HOST;
+    default:
+        return ANSWER_OTHER;
+    }
+}
+
+enum entry_answer entry_answer_of_failure(uint64_t reason)
+{
+    switch (reason & EXIT_REASON_BASIC) {
+    case EXIT_ENTRY_FAILURE_GUEST:
+        return ANSWER_GUEST;
+    case EXIT_ENTRY_FAILURE_MSR:
+        return ANSWER_MSR_LOAD;
+    default:
+        return ANSWER_OTHER;
+    }
+}
 
 /* The checks on the address-space size are on controls and on host fields at once. */
 static unsigned answers_of(const struct audit_finding *finding)
@@ -78,6 +103,27 @@ bool audit_agrees_with(const struct audit_trial *trial, unsigned answers)
 bool audit_agrees(const struct audit_trial *trial)
 {
     return audit_agrees_with(trial, audit_expected(trial));
+}
+
+bool audit_cannot_know(const struct audit_trial *trial)
+{
+    bool certain = false;
+
+    (void)answers_between(trial, AUDIT_CONTROLS, AUDIT_GUEST, &certain);
+    return trial->answer == ANSWER_MSR_LOAD && !certain &&
+           (named_entry(trial) == 0 || trial->detail < named_entry(trial));
+}
+
+const struct audit_finding *audit_explains(const struct audit_trial *trial)
+{
+    for (unsigned i = 0; i < MIN(trial->count, (unsigned)TRIAL_FINDINGS); i++) {
+        const struct audit_finding *finding = &trial->findings[i];
+        if (answers_of(finding) >> trial->answer & 1 &&
+            (trial->answer != ANSWER_MSR_LOAD || finding->answer.entry == trial->detail)) {
+            return finding;
+        }
+    }
+    return NULL;
 }
 
 const char *entry_answer_name(enum entry_answer answer)
