@@ -8,7 +8,7 @@
 
 #include "vmx/audit.h"
 
-#define TRIAL_FINDINGS 24
+#define TRIAL_FINDINGS 32
 
 /* What the processor did. */
 enum entry_answer {

@@ -108,14 +108,14 @@ def test_a_value_of_ones_own_is_taken() -> None:
     ("word", "says"),
     [
         ("nosuch", "there is no VMCS field of that name"),
-        ("guest_rip:0x1zz", "after the colon a number is expected"),
+        ("guest_rip:0x1zz", "after the colon a number of at most 64 bits"),
         ("guest_es_ar:0x1ffffffff", "wider than the field"),
         ("exit_reason:1", "read-only"),
         ("host_cr3:0x1000", "and the host lost"),
         ("executive_vmcs_pointer", "no rule stands on that field"),
         ("guest_pkrs", "does not have that field"),
         (":5", "there is no VMCS field of that name"),
-        ("guest_rip:", "after the colon a number is expected"),
+        ("guest_rip:", "after the colon a number of at most 64 bits"),
     ],
 )
 def test_what_cannot_be_broken_is_said_and_left(word: str, says: str) -> None:
@@ -133,6 +133,13 @@ def test_strict_stops_before_the_launch() -> None:
     assert run.exits() == [] and run.topic("vmx", "VM entry failed") == []
     assert run.result is not None
     assert run.result.keys["why"] == "audit=strict, broken rules: 1"
+    assert {one.keys["group"] for one in run.topic("vmx", "dump")} >= {"controls", "host"}
+
+
+def test_the_rule_that_is_broken_on_purpose_is_logged_among_many() -> None:
+    run = boot(args=["break=guest_rflags:0x20002", "audit=strict"])
+    rules = [one.keys["rule"] for one in run.topic("audit") if "stage" in one.keys]
+    assert len(rules) > 16 and "guest.rflags.vm" in rules
     assert all(one.keys["difference"] == "0" for one in run.topic("memory", "given back"))
 
 
