@@ -10,6 +10,7 @@
 #include "kernel/panic.h"
 #include "kernel/string.h"
 #include "selftest/known_errors.h"
+#include "selftest/needs.h"
 #include "vmx/audit_read.h"
 #include "vmx/host_state.h"
 #include "vmx/run.h"
@@ -24,18 +25,14 @@ static void fill_unused(struct audit *audit)
 {
     static const uint8_t zero[] = {
         INDEX_GUEST_PERF_GLOBAL_CTRL,
-        INDEX_HOST_PERF_GLOBAL_CTRL,
         INDEX_GUEST_BNDCFGS,
         INDEX_GUEST_RTIT_CTL,
         INDEX_GUEST_LBR_CTL,
         INDEX_GUEST_PKRS,
-        INDEX_HOST_PKRS,
         INDEX_GUEST_S_CET,
         INDEX_GUEST_SSP,
         INDEX_GUEST_INTERRUPT_SSP_TABLE,
-        INDEX_HOST_S_CET,
         INDEX_HOST_SSP,
-        INDEX_HOST_INTERRUPT_SSP_TABLE,
         INDEX_GUEST_UINV,
         INDEX_TERTIARY_CONTROLS,
         INDEX_SECONDARY_EXIT_CONTROLS,
@@ -145,9 +142,11 @@ void audit_rig_try(struct audit_rig *rig, struct audit_trial *result)
     audit_read(&seen, vcpu->capabilities, &vcpu->facts, hpa_of(vcpu->vmcs));
     result->count = audit_run(&seen, result->findings, TRIAL_FINDINGS);
     result->answer = launch(rig, &result->detail);
-    if (result->answer != ANSWER_CONTROLS && result->answer != ANSWER_HOST &&
-        host_differs(&rig->trial, &rig->base)) {
-        restore_host(rig);
+    if (result->answer != ANSWER_CONTROLS && result->answer != ANSWER_HOST) {
+        audit_msrs_restore(&rig->msrs, &rig->trial);
+        if (host_differs(&rig->trial, &rig->base)) {
+            restore_host(rig);
+        }
     }
     /* A VM exit writes the guest's state and more: what the VMCS holds now is not known. */
     if (result->answer == ANSWER_ENTERED) {
@@ -180,6 +179,8 @@ static void make_base(struct audit_rig *rig)
     audit_read(&rig->written, vcpu->capabilities, &vcpu->facts, hpa_of(vcpu->vmcs));
     rig->trial = rig->written;
     fill_unused(&rig->trial);
+    audit_msrs_read(&rig->msrs, &rig->trial);
+    audit_msrs_to_host(&rig->msrs, &rig->trial);
     point_to_sandbox(rig);
     rig->trial.value[INDEX_ENTRY_MSR_LOAD_ADDRESS] = rig->sandbox.hpa.value + SANDBOX_MSRS;
     rig->trial.value[INDEX_ENTRY_MSR_LOAD_COUNT] = 1;
@@ -212,7 +213,7 @@ static enum status build(struct audit_rig *rig, const struct vmx_operation *oper
     rig->vcpu = vm_prepare(&rig->vm, operation, &request);
     if (rig->vcpu == NULL) {
         string_copy(why, size, rig->vm.end.why);
-        return STATUS_UNSUPPORTED;
+        return rig->vm.end.status;
     }
     this_cpu()->tenant = rig->vcpu;
     host_state_save(&rig->vcpu->host);
@@ -235,20 +236,25 @@ enum status audit_rig_create(const struct vmx_operation *operation, struct audit
     status = build(*rig, operation, why, size);
     if (status != STATUS_OK) {
         audit_rig_destroy(*rig);
+        *rig = NULL;
     }
     return status;
 }
 
 enum ktap_status audit_rig_begin(struct selftest *selftest)
 {
+    const struct vmx_capabilities *capabilities = &selftest->operation->capabilities;
     struct audit_rig *rig = NULL;
+    char needs[80];
     enum status status =
         audit_rig_create(selftest->operation, &rig, selftest->note, sizeof(selftest->note));
 
     selftest->suite = rig;
-    if (!control_offered(&selftest->operation->capabilities, CONTROL_SECONDARY, SECONDARY_EPT)) {
-        string_copy(selftest->note, sizeof(selftest->note),
-                    "needs secondary.ept (IA32_VMX_PROCBASED_CTLS2 bit 1)");
+    if (status == STATUS_UNSUPPORTED &&
+        !control_offered(capabilities, CONTROL_SECONDARY, SECONDARY_EPT)) {
+        needs_text(capabilities, CONTROL_SECONDARY, (unsigned)__builtin_ctz(SECONDARY_EPT), needs,
+                   sizeof(needs));
+        format_text(selftest->note, sizeof(selftest->note), "needs %s", needs);
     }
     return status == STATUS_OK ? KTAP_OK : status == STATUS_UNSUPPORTED ? KTAP_SKIP : KTAP_NOT_OK;
 }
@@ -258,10 +264,23 @@ void audit_rig_end(struct selftest *selftest)
     audit_rig_destroy(selftest->suite);
 }
 
+/* Said only where it is so: an error of ours. */
+static void check_host(const struct audit_rig *rig)
+{
+    unsigned msrs = audit_msrs_compare(&rig->msrs);
+    char names[120];
+
+    if (host_state_compare(&rig->vcpu->host, names, sizeof(names)) != 0 || msrs != 0) {
+        log_line("selftest", "the processor is not as before differs=\"%s\" msrs=%u", names, msrs);
+    }
+}
+
 void audit_rig_destroy(struct audit_rig *rig)
 {
     if (rig->vcpu != NULL) {
+        audit_msrs_restore(&rig->msrs, NULL);
         host_state_restore(&rig->vcpu->host);
+        check_host(rig);
         vector_state_reset();
         this_cpu()->tenant = NULL;
         vm_release(rig->vcpu);

@@ -8,6 +8,7 @@
 #ifndef SELFTEST_AUDIT_RIG_H
 #define SELFTEST_AUDIT_RIG_H
 
+#include "selftest/audit_msrs.h"
 #include "selftest/selftest.h"
 #include "vmx/audit_agree.h"
 #include "vmx/launch.h"
@@ -23,14 +24,15 @@ struct audit_rig {
     struct vm vm;
     struct vcpu *vcpu;
     struct audit_sandbox sandbox;
-    struct audit base;    /* enters, up to the poison */
-    struct audit written; /* what the VMCS holds */
-    struct audit trial;   /* what is to be tried */
+    struct audit_msrs msrs; /* the processor's own */
+    struct audit base;      /* enters, up to the poison */
+    struct audit written;   /* what the VMCS holds */
+    struct audit trial;     /* what is to be tried */
     struct audit_total total;
 };
 
-/* Builds it. STATUS_UNSUPPORTED: this processor lacks what it needs; in all failures `why` tells.
- */
+/* Builds it. STATUS_UNSUPPORTED: this processor lacks what it needs; in all failures `why` tells,
+ * and `*rig` is NULL. */
 enum status audit_rig_create(const struct vmx_operation *operation, struct audit_rig **rig,
                              char *why, size_t size) NODISCARD;
 
@@ -45,7 +47,8 @@ void audit_rig_reset(struct audit_rig *rig);
 
 /*
  * Writes rig->trial into the VMCS, reads it back (the auditor sees what the processor sees), audits
- * it, and tries it by VMLAUNCH. Afterwards the host is as it was, whatever was loaded.
+ * it, and tries it by VMLAUNCH. Afterwards the host is as it was, whatever was loaded: what an exit
+ * loads from the host fields, and the MSRs that a failed entry leaves with the guest's values.
  */
 void audit_rig_try(struct audit_rig *rig, struct audit_trial *result);
 

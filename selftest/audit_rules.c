@@ -9,6 +9,7 @@
 #include "kernel/string.h"
 #include "selftest/audit_rig.h"
 #include "selftest/known_errors.h"
+#include "selftest/needs.h"
 #include "selftest/selftest.h"
 #include "vmx/audit_mutation.h"
 
@@ -145,13 +146,14 @@ static void skip_text(const char *missing, const struct vmx_operation *operation
                       size_t size)
 {
     enum control_group group;
+    char needs[80];
     unsigned bit;
 
     if (missing == NULL) {
         string_copy(text, size, "this processor lacks the field");
     } else if (control_find(missing, &group, &bit)) {
-        format_text(text, size, "needs %s (%s bit %u)", missing,
-                    operation->capabilities.range[group].msr, bit);
+        needs_text(&operation->capabilities, group, bit, needs, sizeof(needs));
+        format_text(text, size, "needs %s", needs);
     } else {
         format_text(text, size, "needs %s", missing);
     }

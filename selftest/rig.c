@@ -7,6 +7,7 @@
 #include "kernel/log.h"
 #include "kernel/memory.h"
 #include "kernel/string.h"
+#include "selftest/needs.h"
 #include "vmx/handlers.h"
 #include "vmx/host_state.h"
 #include "vmx/run.h"
@@ -133,7 +134,8 @@ bool rig_expect_and_skip(struct rig *rig, enum exit_reason reason)
     return came;
 }
 
-/* Names the first control or capability that the scenario needs and the processor lacks. */
+/* Names the first control or capability that the scenario needs and the processor lacks; no VM is
+ * without EPT. */
 static bool is_offered(struct rig *rig)
 {
     const struct vmx_capabilities *capabilities = &rig->operation->capabilities;
@@ -148,8 +150,7 @@ static bool is_offered(struct rig *rig)
         uint32_t refused = needs.bits[group] & ~range->may_be_1;
         if (refused != 0) {
             unsigned bit = (unsigned)__builtin_ctz(refused);
-            format_text(what, sizeof(what), "%s (%s bit %u)",
-                        control_name((enum control_group)group, bit), range->msr, bit);
+            needs_text(capabilities, (enum control_group)group, bit, what, sizeof(what));
             rig_skip(rig, what);
             return false;
         }

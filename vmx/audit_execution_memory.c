@@ -11,7 +11,6 @@
 #define MEMORY_TYPE_WB     6
 #define VMFUNC_EPTP_SWITCH BIT(0)
 #define HLATP_RESERVED     (BITS(2, 0) | BITS(11, 5))
-#define HLAT_PREFIX_MOST   52
 
 static bool keeps_eptp_type(const struct audit *audit, const struct audit_rule *rule,
                             struct audit_answer *answer)
@@ -99,7 +98,8 @@ static bool keeps_hlat_prefix(const struct audit *audit, const struct audit_rule
                               struct audit_answer *answer)
 {
     (void)rule;
-    return answer_at_most(answer, V(HLAT_PREFIX_SIZE), HLAT_PREFIX_MOST);
+    return answer_at_most(answer, V(HLAT_PREFIX_SIZE),
+                          FIELD_GET(EPT_CAP_HLAT_PREFIX, audit->can->ept_vpid));
 }
 
 /* A 4-KiB aligned address that a control brings: two rules, with the steps that switch it on. */
@@ -252,8 +252,10 @@ static const struct audit_rule late_rules[] = {
      PROOFS(BREAKS, HLAT, OR(HLATP, 1), BREAKS, HLAT, OR(HLATP, 0x800), BREAKS, HLAT,
             OR_SYM(HLATP, WIDTH), KEEPS, HLAT, OR(HLATP, 0x18)),
      FIELDS_1(HLATP), WHEN(TERTIARY, TERTIARY_HLAT)},
-    {"control.hlat.prefix", "the HLAT prefix must be at most 52 bits", keeps_hlat_prefix,
-     PROOFS(BREAKS, HLAT, SET(HLAT_PREFIX_SIZE, 53), KEEPS, HLAT, SET(HLAT_PREFIX_SIZE, 52)),
+    {"control.hlat.prefix", "the HLAT prefix must be at most as long as supported",
+     keeps_hlat_prefix,
+     PROOFS(BREAKS, HLAT, SYM_PLUS(HLAT_PREFIX_SIZE, HLAT_PREFIX, 1), BREAKS, HLAT,
+            SET(HLAT_PREFIX_SIZE, 0xFFFF), KEEPS, HLAT, SYM(HLAT_PREFIX_SIZE, HLAT_PREFIX)),
      FIELDS_1(HLAT_PREFIX_SIZE), WHEN(TERTIARY, TERTIARY_HLAT)},
 };
 

@@ -156,7 +156,7 @@ static bool apply_preset(struct applying *applying, unsigned preset)
 static bool symbol_of(struct applying *applying, struct audit_step_parts step, uint64_t *value)
 {
     *value = audit_symbol(applying->audit, applying->sandbox, step.argument);
-    if (*value == 0 && step.argument != SYMBOL_CR3_TARGETS) {
+    if (*value == 0 && step.argument != SYMBOL_CR3_TARGETS && step.argument != SYMBOL_HLAT_PREFIX) {
         applying->missing = audit_symbol_need(step.argument);
         return false;
     }

@@ -67,6 +67,7 @@ enum audit_symbol {
     SYMBOL_PERF_REFUSED,
     SYMBOL_PERF_ALLOWED, /* all bits that IA32_PERF_GLOBAL_CTRL takes */
     SYMBOL_CR3_TARGETS,  /* how many CR3-target values there are */
+    SYMBOL_HLAT_PREFIX,  /* how long an HLAT prefix may be */
     SYMBOL_NO_AD,        /* these are 1 or 0: no accessed and dirty flags for EPT */
     SYMBOL_AD,
     SYMBOL_NO_EPT_SHADOW_STACK,

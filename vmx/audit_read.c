@@ -7,6 +7,7 @@
 #include "kernel/log.h"
 #include "kernel/memory.h"
 #include "kernel/string.h"
+#include "vmx/audit_perf.h"
 
 #define MSR_IA32_PERF_CAPABILITIES 0x345
 #define MSR_IA32_RTIT_CTL          0x570
@@ -34,23 +35,15 @@ static uint64_t efer_allowed(void)
            (edx & CPUID_80000001_EDX_NX ? EFER_NXE : 0);
 }
 
-/* SDM vol. 3B, "IA32_PERF_GLOBAL_CTRL": a bit a general-purpose counter, from bit 32 one a fixed
- * counter, and bit 48 for the performance metrics. */
 static uint64_t perf_global_allowed(const struct cpuid *leaf1)
 {
     struct cpuid leaf = cpuid(0, 0).eax >= 0xA ? cpuid(0xA, 0) : (struct cpuid){0};
-    unsigned general = leaf.eax >> 8 & 0xFF;
-    unsigned fixed = leaf.edx & 0x1F;
     uint64_t capabilities;
-    uint64_t allowed = (general != 0 ? BITS(MIN(general, 32U) - 1, 0) : 0) |
-                       (fixed != 0 ? BITS(32 + MIN(fixed, 16U) - 1, 32) : 0);
+    bool metrics = leaf1->ecx & CPUID_1_ECX_PDCM &&
+                   rdmsr_safe(MSR_IA32_PERF_CAPABILITIES, &capabilities) == STATUS_OK &&
+                   capabilities & PERF_METRICS;
 
-    if (leaf1->ecx & CPUID_1_ECX_PDCM &&
-        rdmsr_safe(MSR_IA32_PERF_CAPABILITIES, &capabilities) == STATUS_OK &&
-        capabilities & PERF_METRICS) {
-        allowed |= BIT(48);
-    }
-    return allowed;
+    return audit_perf_global_bits(&leaf, metrics);
 }
 
 /* Bits 11:10 and 63:12 and 5:2 belong to indirect-branch tracking. */

@@ -113,6 +113,8 @@ uint64_t audit_symbol(const struct audit *audit, const struct audit_sandbox *san
         return facts->perf_global_allowed;
     case SYMBOL_CR3_TARGETS:
         return FIELD_GET(VMX_MISC_CR3_TARGETS, can->misc);
+    case SYMBOL_HLAT_PREFIX:
+        return FIELD_GET(EPT_CAP_HLAT_PREFIX, can->ept_vpid);
     case SYMBOL_VMFUNC_REFUSED:
         return lowest_refused(can->vmfunc);
     default:

@@ -218,15 +218,19 @@ struct vcpu *vm_prepare(struct vm *vm, const struct vmx_operation *operation,
                         const struct run_request *request)
 {
     struct vcpu *vcpu = vcpu_create(vm, &operation->capabilities, request);
+    enum status status;
 
     if (strcmp(request->provoke, "unhandled") == 0) {
         vm->extra.bits[CONTROL_PRIMARY] |= PRIMARY_RDTSC; /* whose exits have no handler */
     }
     if (vcpu == NULL) {
-        vm->end = (struct vm_end){.ended = true, .failed = true, .why = "out of memory"};
+        vm->end = (struct vm_end){
+            .ended = true, .failed = true, .why = "out of memory", .status = STATUS_NO_MEMORY};
         return NULL;
     }
-    if (prepare(vcpu, &operation->capabilities, request) != STATUS_OK) {
+    status = prepare(vcpu, &operation->capabilities, request);
+    if (status != STATUS_OK) {
+        vm->end.status = status;
         vcpu_destroy(vcpu);
         return NULL;
     }

@@ -68,6 +68,7 @@ struct vm_end {
     bool ended, failed;
     unsigned code;
     char why[64];
+    enum status status; /* of a vm_prepare() that failed */
 };
 
 struct vcpu {

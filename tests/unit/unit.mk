@@ -91,6 +91,9 @@ audit_SOURCES = $(AUDIT_SOURCES)
 UNIT_TESTS += audit_edges
 audit_edges_SOURCES = $(AUDIT_SOURCES)
 
+UNIT_TESTS += audit_perf
+audit_perf_SOURCES = vmx/audit_perf.c
+
 UNIT_TESTS += break_choice
 break_choice_SOURCES = vmx/break_choice.c kernel/option_values.c $(AUDIT_SOURCES)
 
