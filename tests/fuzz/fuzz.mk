@@ -27,6 +27,9 @@ FUZZERS += audit
 fuzz_audit_SOURCES = $(AUDIT_SOURCES)
 fuzz_audit_RUNS = 50000
 
+FUZZERS += walk
+fuzz_walk_SOURCES = $(GUEST_WALK_SOURCES)
+
 # --- How they are built and run: nothing below names a fuzzer. ------------------------------------
 
 FUZZ_BINARIES = $(FUZZERS:%=$(BUILD)/fuzz/fuzz_%)
