@@ -11,12 +11,15 @@
 #include "kernel/status.h"
 #include "kernel/types.h"
 
-#define EPT_READ    BIT(0)
-#define EPT_WRITE   BIT(1)
-#define EPT_EXECUTE BIT(2)
-#define EPT_RWX     (EPT_READ | EPT_WRITE | EPT_EXECUTE)
-#define EPT_MEMORY  BITS(5, 3) /* of a leaf: the memory type */
-#define EPT_LEAF    BIT(7)     /* above level 1 */
+#define EPT_READ         BIT(0)
+#define EPT_WRITE        BIT(1)
+#define EPT_EXECUTE      BIT(2)
+#define EPT_RWX          (EPT_READ | EPT_WRITE | EPT_EXECUTE)
+#define EPT_MEMORY       BITS(5, 3) /* of a leaf: the memory type */
+#define EPT_LEAF         BIT(7)     /* above level 1 */
+#define EPT_ACCESSED     BIT(8)
+#define EPT_DIRTY        BIT(9)  /* of a leaf */
+#define EPT_EXECUTE_USER BIT(10) /* with mode-based execute control */
 
 #define EPT_TYPE_UC 0
 #define EPT_TYPE_WB 6

@@ -12,12 +12,7 @@
 #include "kernel/physical.h"
 #include "kernel/types.h"
 
-#define EPT_IGNORE_PAT BIT(6) /* of a leaf */
-#define EPT_ACCESSED   BIT(8)
-#define EPT_DIRTY      BIT(9) /* of a leaf */
-#define EPT_EXECUTE_USER                                                                           \
-    BIT(10)                     /* with mode-based execute control; EPT_EXECUTE is supervisors'    \
-                                 */
+#define EPT_IGNORE_PAT  BIT(6)  /* of a leaf */
 #define EPT_SUPPRESS_VE BIT(63) /* of a leaf, or of an entry that is not present */
 
 /* What decides how the processor reads its tables. */

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The list of built-in guests: what each is made of, and how it is meant to end. */
 #include "guest/guest.h"
+#include "kernel/format.h"
 #include "kernel/image.h"
 #include "kernel/log.h"
 #include "kernel/string.h"
 #include "vmx/report.h"
+#include "vmx/watch.h"
 
 #define HLT_BASE  0x100000
 #define HLT_EXITS 16
@@ -31,6 +33,36 @@ extern const char guest_tour[], guest_tour_end[];
 extern const char guest_triple[], guest_triple_end[];
 extern const char guest_loop[], guest_loop_end[];
 extern const char guest_cost[], guest_cost_end[];
+extern const char guest_watch[], guest_watch_end[];
+
+#define WATCHED_PAGE   GPA(0x180000) /* as guest/code/watch.asm has them */
+#define WATCHED_CODE   GPA(0x108000)
+#define WATCHED_LENGTH 64
+
+/* Who writes the page, and who comes by the code? */
+static enum status watch_prepare(struct vcpu *vcpu, char *why, size_t size)
+{
+    enum status status = watch_add(vcpu, WATCHED_PAGE, WATCHED_LENGTH, WATCH_WRITE);
+
+    if (status == STATUS_OK) {
+        log_line("ept", "watching vm=%u gpa=0x%lx-0x%lx access=write", vcpu->vm->id,
+                 WATCHED_PAGE.value, WATCHED_PAGE.value + WATCHED_LENGTH - 1);
+        status = watch_break(vcpu, WATCHED_CODE);
+    }
+    if (status == STATUS_OK) {
+        log_line("ept", "hidden breakpoint vm=%u gpa=0x%lx", vcpu->vm->id, WATCHED_CODE.value);
+    } else {
+        format_text(why, size, "watches: %s", status_text(status));
+    }
+    return status;
+}
+
+static const struct vm_hooks watch_hooks = {
+    .prepare = watch_prepare,
+    .hlt = flat_hlt,
+    .port_out = flat_port_out,
+    .port_in = flat_port_in,
+};
 
 static const struct guest guests[] = {
     {
@@ -67,6 +99,13 @@ static const struct guest guests[] = {
         IMAGE(cost),
         .memory = GUEST_MEMORY_LEAST,
         .hooks = &guest_flat_hooks,
+    },
+    {
+        .name = "watch",
+        .describe = "writes a page that is watched: who wrote, what stood there before and after",
+        IMAGE(watch),
+        .memory = GUEST_MEMORY_LEAST,
+        .hooks = &watch_hooks,
     },
 };
 

@@ -53,6 +53,11 @@ enum status guest_build_hlt(struct vm *vm, gpa_t base, char *why, size_t size) N
  */
 void guest_fill_tables(struct vm *vm, gpa_t tables, gpa_t gdt, gpa_t tss, gpa_t around);
 
-extern const struct vm_hooks guest_flat_hooks; /* guest/ports.c */
+/* guest/ports.c: what surrounds a flat guest, as a whole and singly. */
+extern const struct vm_hooks guest_flat_hooks;
+enum action flat_hlt(struct vcpu *vcpu);
+bool flat_port_out(struct vcpu *vcpu, uint16_t port, unsigned size, uint32_t value,
+                   enum action *action);
+bool flat_port_in(struct vcpu *vcpu, uint16_t port, unsigned size, uint32_t *value);
 
 #endif

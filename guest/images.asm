@@ -14,3 +14,4 @@ IMAGE tour
 IMAGE triple
 IMAGE loop
 IMAGE cost
+IMAGE watch

@@ -11,8 +11,8 @@
 #define PORT_END    0x00F4
 #define TEXT_READY  0x60
 
-static bool port_out(struct vcpu *vcpu, uint16_t port, unsigned size, uint32_t value,
-                     enum action *action)
+bool flat_port_out(struct vcpu *vcpu, uint16_t port, unsigned size, uint32_t value,
+                   enum action *action)
 {
     (void)size;
     switch (port) {
@@ -27,7 +27,7 @@ static bool port_out(struct vcpu *vcpu, uint16_t port, unsigned size, uint32_t v
     }
 }
 
-static bool port_in(struct vcpu *vcpu, uint16_t port, unsigned size, uint32_t *value)
+bool flat_port_in(struct vcpu *vcpu, uint16_t port, unsigned size, uint32_t *value)
 {
     (void)vcpu;
     if (port != PORT_STATUS || size != 1) {
@@ -38,7 +38,7 @@ static bool port_in(struct vcpu *vcpu, uint16_t port, unsigned size, uint32_t *v
 }
 
 /* No device of the machine interrupts this guest, so with interrupts on it would wait for ever. */
-static enum action hlt(struct vcpu *vcpu)
+enum action flat_hlt(struct vcpu *vcpu)
 {
     if (vmread(VMCS_GUEST_RFLAGS) & RFLAGS_IF) {
         vcpu_report(vcpu);
@@ -48,7 +48,7 @@ static enum action hlt(struct vcpu *vcpu)
 }
 
 const struct vm_hooks guest_flat_hooks = {
-    .hlt = hlt,
-    .port_out = port_out,
-    .port_in = port_in,
+    .hlt = flat_hlt,
+    .port_out = flat_port_out,
+    .port_in = flat_port_in,
 };

@@ -80,6 +80,11 @@
 #define MSR_IA32_MCG_CAP            0x179
 #define MSR_IA32_MISC_ENABLE        0x1A0
 #define MSR_IA32_DEBUGCTL           0x1D9
+#define MSR_IA32_MTRR_PHYSBASE0     0x200 /* its mask is the next, then the next pair */
+#define MSR_IA32_MTRR_FIX64K_00000  0x250
+#define MSR_IA32_MTRR_FIX16K_80000  0x258
+#define MSR_IA32_MTRR_FIX16K_A0000  0x259
+#define MSR_IA32_MTRR_FIX4K_C0000   0x268 /* and seven more, to 26FH */
 #define MSR_IA32_PAT                0x277
 #define MSR_IA32_MTRR_DEF_TYPE      0x2FF
 #define MSR_IA32_XSS                0xDA0
@@ -99,6 +104,7 @@
 #define CPUID_1_ECX_HYPERVISOR  BIT(31)
 #define CPUID_1_EDX_MCE         BIT(7)
 #define CPUID_1_EDX_APIC        BIT(9)
+#define CPUID_1_EDX_MTRR        BIT(12)
 #define CPUID_1_EDX_PSE_36      BIT(17)
 #define CPUID_1_EDX_FXSR        BIT(24)
 #define CPUID_7_ECX_OSPKE       BIT(4)

@@ -66,13 +66,18 @@ static uint64_t named_entry(const struct audit_trial *trial)
     return lowest;
 }
 
-bool audit_agrees(const struct audit_trial *trial)
+bool audit_agrees_with(const struct audit_trial *trial, unsigned answers)
 {
-    if (!(audit_expected(trial) >> trial->answer & 1)) {
+    if (!(answers >> trial->answer & 1)) {
         return false;
     }
     return trial->answer != ANSWER_MSR_LOAD || named_entry(trial) == 0 ||
            trial->detail == named_entry(trial);
+}
+
+bool audit_agrees(const struct audit_trial *trial)
+{
+    return audit_agrees_with(trial, audit_expected(trial));
 }
 
 const char *entry_answer_name(enum entry_answer answer)

@@ -34,10 +34,13 @@ unsigned audit_expected(const struct audit_trial *trial);
 /* Whether the answer is one of them; of a failed MSR load, whether the entry is the one named. */
 bool audit_agrees(const struct audit_trial *trial);
 
+/* The same of other answers than the findings let expect. */
+bool audit_agrees_with(const struct audit_trial *trial, unsigned answers);
+
 /* "controls", "host", "guest", "msr-load", "entered", "other". */
 const char *entry_answer_name(enum entry_answer answer);
 
-/* The names of the expected answers, with "or" between. */
+/* The names of the expected answers, with "|" between. */
 void audit_expected_text(const struct audit_trial *trial, char *text, size_t size);
 
 #endif

@@ -10,6 +10,8 @@
 #define MOST_FIELDS 3
 #define PRESET_ODDS 2 /* one of so many states is of another mode */
 
+#define RTIT_CTL_TRACE_EN BIT(0)
+
 static bool is_writable(const struct audit *audit, unsigned index)
 {
     return audit->present[index] && vmcs_kind(vmcs_field_at(index)) != VMCS_READ_ONLY;
@@ -197,5 +199,6 @@ void audit_make_harmless(struct audit *audit, const struct audit *base,
     if (!(audit->control[CONTROL_SECONDARY] & SECONDARY_EPT)) {
         V(GUEST_CR3) = sandbox->hpa.value + SANDBOX_PDPT; /* PDPTEs are read there */
     }
+    V(GUEST_RTIT_CTL) &= ~RTIT_CTL_TRACE_EN; /* a trace is stored wherever other MSRs say */
     audit_prepare(audit);
 }

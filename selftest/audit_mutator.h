@@ -16,8 +16,8 @@ void audit_mutate_randomly(struct audit *audit, const struct audit_sandbox *sand
 /*
  * Takes back what must not be tried: where controls and host state would be accepted, host fields
  * that the host would be lost by, addresses that the processor would store to or load MSRs from
- * outside the sandbox, and memory that the auditor cannot read as the processor does. That a rule
- * refuses which `machine` has a known error about is not relied on.
+ * outside the sandbox, an Intel PT trace, and memory that the auditor cannot read as the processor
+ * does. That a rule refuses which `machine` has a known error about is not relied on.
  */
 void audit_make_harmless(struct audit *audit, const struct audit *base,
                          const struct audit_sandbox *sandbox, const char *machine);

@@ -70,8 +70,6 @@ static void execute_only(struct rig *rig)
     want_violation(rig, RIG_CODE_B, DATA_READ | EPT_VIOLATION_EXECUTABLE);
 }
 
-#define EPT_CAP_EXECUTE_ONLY BIT(0)
-
 static const struct scenario scenarios[] = {
     {"ept.hole", SCENARIO_CODE(ept_hole), .run = hole},
     {"ept.rights", SCENARIO_CODE(ept_rights), .run = rights},

@@ -250,7 +250,7 @@ enum trial_verdict known_errors_judge(const char *machine, const struct audit *a
         if (error == NULL) {
             predicted.findings[predicted.count++] = *finding;
         } else {
-            *known = error;
+            *known = *known != NULL ? *known : error;
             more |= error->answer != ANSWER_ENTERED ? 1U << error->answer : 0;
         }
     }
@@ -258,14 +258,14 @@ enum trial_verdict known_errors_judge(const char *machine, const struct audit *a
     for (unsigned i = 0; i < ARRAY_SIZE(errors); i++) {
         if (errors[i].shows != NULL && errors[i].answer != ANSWER_ENTERED &&
             strcmp(errors[i].machine, machine) == 0 && errors[i].shows(audit)) {
-            *known = &errors[i];
+            *known = *known != NULL ? *known : &errors[i];
             more |= 1U << errors[i].answer;
         }
     }
     if (*known == NULL) {
         return audit_agrees(trial) ? TRIAL_AGREES : TRIAL_UNEXPECTED;
     }
-    if (predict(&predicted, more) >> trial->answer & 1) {
+    if (audit_agrees_with(&predicted, predict(&predicted, more))) {
         return audit_agrees(trial) ? TRIAL_AGREES : TRIAL_KNOWN;
     }
     return audit_agrees(trial) ? TRIAL_DISAPPEARED : TRIAL_UNEXPECTED;

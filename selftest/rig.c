@@ -138,11 +138,14 @@ static bool is_offered(struct rig *rig)
 {
     const struct vmx_capabilities *capabilities = &rig->operation->capabilities;
     uint64_t missing = rig->scenario->needs_ept & ~capabilities->ept_vpid;
+    struct controls needs = rig->scenario->needs;
     char what[80];
+
+    needs.bits[CONTROL_SECONDARY] |= SECONDARY_EPT; /* every guest of Lintel's has it */
 
     for (unsigned group = 0; group < CONTROL_GROUPS; group++) {
         const struct control_range *range = &capabilities->range[group];
-        uint32_t refused = rig->scenario->needs.bits[group] & ~range->may_be_1;
+        uint32_t refused = needs.bits[group] & ~range->may_be_1;
         if (refused != 0) {
             unsigned bit = (unsigned)__builtin_ctz(refused);
             format_text(what, sizeof(what), "%s (%s bit %u)",

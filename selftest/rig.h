@@ -7,6 +7,7 @@
 #ifndef SELFTEST_RIG_H
 #define SELFTEST_RIG_H
 
+#include "kernel/string.h"
 #include "selftest/selftest.h"
 #include "vmx/launch.h"
 #include "vmx/vmcs.h"

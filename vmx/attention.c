@@ -9,6 +9,7 @@
 #include "vmx/entry_audit.h"
 #include "vmx/report.h"
 #include "vmx/trace.h"
+#include "vmx/watch.h"
 
 void guest_text_byte(struct vcpu *vcpu, char byte)
 {
@@ -96,6 +97,9 @@ bool attention_serve(struct vcpu *vcpu)
     }
     if (attention & ATTENTION_AUDIT) {
         audit_after_entry(vcpu);
+    }
+    if (attention & ATTENTION_WATCH) {
+        watch_log(vcpu);
     }
     if (attention & ATTENTION_REPORT) {
         report_log(vcpu);

@@ -101,19 +101,30 @@ static bool choose_mutation(const struct audit *before, const struct audit_sandb
            choose_rule(before, sandbox, choice, false, after);
 }
 
-/* The first broken rule that blames the field; NULL: there is none. */
-static const struct audit_rule *blames(const struct audit *audit, uint8_t field)
+/* The first broken rule that blames the field, else the first that is broken now and was not; NULL:
+ * there is none. */
+static const struct audit_rule *broken_by(const struct audit *before, const struct audit *after,
+                                          uint8_t field)
 {
+    const struct audit_rule *first = NULL;
+
     for (unsigned i = 0; i < AUDIT_SECTIONS; i++) {
         const struct audit_section *section = audit_sections[i];
         for (unsigned j = 0; j < section->count; j++) {
-            struct audit_answer answer;
-            if (!audit_keeps(audit, &section->rules[j], &answer) && answer.field == field) {
-                return &section->rules[j];
+            const struct audit_rule *rule = &section->rules[j];
+            struct audit_answer answer, was;
+            if (audit_keeps(after, rule, &answer)) {
+                continue;
+            }
+            if (answer.field == field) {
+                return rule;
+            }
+            if (first == NULL && audit_keeps(before, rule, &was)) {
+                first = rule;
             }
         }
     }
-    return NULL;
+    return first;
 }
 
 static bool choose_value(const struct audit *before, struct break_choice *choice,
@@ -128,7 +139,7 @@ static bool choose_value(const struct audit *before, struct break_choice *choice
     *after = *before;
     after->value[choice->field] = choice->value;
     audit_prepare(after);
-    choice->rule = blames(after, choice->field);
+    choice->rule = broken_by(before, after, choice->field);
     if (choice->rule == NULL && vmcs_kind(field) == VMCS_HOST) {
         choice->why =
             "no rule rejects that value, so it would be loaded at the next exit, and the host lost";

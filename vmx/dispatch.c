@@ -9,6 +9,7 @@
 #include "vmx/qualification.h"
 #include "vmx/report.h"
 #include "vmx/vmcs.h"
+#include "vmx/watch.h"
 
 uint64_t vcpu_gpr(const struct vcpu *vcpu, unsigned gpr)
 {
@@ -34,6 +35,9 @@ enum action handle_unexpected(struct vcpu *vcpu)
  * handler, whose IRET also ends the blocking of NMIs. No other exception is intercepted. */
 static enum action handle_exception_or_nmi(struct vcpu *vcpu)
 {
+    if (watch_exit(vcpu)) {
+        return ACTION_RESUME;
+    }
     switch (FIELD_GET(INTERRUPTION_VECTOR, vcpu->exit->interruption)) {
     case VECTOR_NMI:
         __asm__ volatile("int $2");
@@ -41,6 +45,8 @@ static enum action handle_exception_or_nmi(struct vcpu *vcpu)
     case VECTOR_MC:
         __asm__ volatile("int $18");
         return ACTION_RESUME;
+    case VECTOR_BP: /* the guest's own, seen because a breakpoint of ours is set too */
+        return inject_bp(vcpu);
     default:
         return handle_unexpected(vcpu);
     }
@@ -109,6 +115,9 @@ static enum action handle_ept_violation(struct vcpu *vcpu)
 {
     gpa_t gpa = vcpu->exit->physical;
 
+    if (watch_exit(vcpu)) {
+        return ACTION_RESUME;
+    }
     if (is_lazy(vcpu->vm, gpa)) {
         return vcpu_populate(vcpu, gpa);
     }
@@ -121,6 +130,12 @@ static enum action handle_ept_misconfiguration(struct vcpu *vcpu)
     vcpu_report(vcpu);
     return vm_stop(vcpu, true, 0, "EPT misconfiguration at guest-physical 0x%lx",
                    vcpu->exit->physical.value);
+}
+
+/* Only watches set the flag. */
+static enum action handle_monitor_trap(struct vcpu *vcpu)
+{
+    return watch_exit(vcpu) ? ACTION_RESUME : handle_unexpected(vcpu);
 }
 
 /* It only makes a busy guest exit: limit= counts. */
@@ -154,6 +169,7 @@ enum action (*const exit_handlers[EXIT_REASONS + 1])(struct vcpu *vcpu) = {
     [EXIT_RDMSR] = handle_rdmsr,
     [EXIT_WRMSR] = handle_wrmsr,
     [EXIT_MWAIT] = handle_hidden,
+    [EXIT_MONITOR_TRAP] = handle_monitor_trap,
     [EXIT_MONITOR] = handle_hidden,
     [EXIT_EPT_VIOLATION] = handle_ept_violation,
     [EXIT_EPT_MISCONFIGURATION] = handle_ept_misconfiguration,

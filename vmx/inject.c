@@ -45,6 +45,15 @@ enum action inject_pf(struct vcpu *vcpu, uint64_t linear, uint32_t error_code)
     return ACTION_RESUME;
 }
 
+enum action inject_bp(struct vcpu *vcpu)
+{
+    vcpu->exit->injected = VECTOR_BP;
+    inject((uint32_t)(INTERRUPTION_VALID | VECTOR_BP |
+                      FIELD_PUT(INTERRUPTION_TYPE, INTERRUPTION_SOFTWARE_EXCEPTION)),
+           0, (uint32_t)vmread(VMCS_EXIT_INSTRUCTION_LENGTH));
+    return ACTION_RESUME;
+}
+
 /* SDM vol. 3C, "Information for VM Exits During Event Delivery". */
 void reinject_vectored_event(const struct vcpu *vcpu)
 {

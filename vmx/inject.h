@@ -14,6 +14,9 @@ enum action inject_ud(struct vcpu *vcpu);
 enum action inject_gp(struct vcpu *vcpu); /* error code 0 */
 enum action inject_pf(struct vcpu *vcpu, uint64_t linear, uint32_t error_code);
 
+/* The breakpoint trap of the INT3 that `vcpu`'s newest exit is about. */
+enum action inject_bp(struct vcpu *vcpu);
+
 /* Delivers again the event whose delivery `vcpu`'s newest exit interrupted. */
 void reinject_vectored_event(const struct vcpu *vcpu);
 

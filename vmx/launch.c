@@ -14,12 +14,15 @@
 #include "vmx/bit_names.h"
 #include "vmx/break.h"
 #include "vmx/entry_audit.h"
+#include "vmx/eptp_list.h"
 #include "vmx/handlers.h"
 #include "vmx/host_state.h"
+#include "vmx/pml.h"
 #include "vmx/run.h"
 #include "vmx/setup.h"
 #include "vmx/trace.h"
 #include "vmx/vector_state.h"
+#include "vmx/watch.h"
 
 #define PROVOKE_AT 3 /* exits: a few to show */
 
@@ -70,6 +73,9 @@ static struct vcpu *vcpu_create(struct vm *vm, const struct vmx_capabilities *ca
 static void vcpu_destroy(struct vcpu *vcpu)
 {
     vcpu->vm->vcpu = NULL;
+    watch_stop(vcpu);
+    pml_stop(vcpu);
+    eptp_list_stop(vcpu);
     if (vcpu->sandbox.bytes != NULL) {
         page_give(vcpu->sandbox.hpa, SANDBOX_PAGES);
     }
@@ -171,6 +177,11 @@ static enum status prepare(struct vcpu *vcpu, const struct vmx_capabilities *cap
              "host-rsp=0x%lx msr-bitmap=0x%lx",
              vcpu->vm->id, vmread(VMCS_GUEST_RIP), vmread(VMCS_GUEST_RSP), vmread(VMCS_GUEST_CR3),
              vmread(VMCS_HOST_RIP), vmread(VMCS_HOST_RSP), vmread(VMCS_MSR_BITMAP));
+    if (vcpu->vm->hooks->prepare != NULL &&
+        vcpu->vm->hooks->prepare(vcpu, why, sizeof(why)) != STATUS_OK) {
+        (void)vm_stop(vcpu, true, 0, "%s", why);
+        return STATUS_UNSUPPORTED;
+    }
     break_fields(vcpu, request->breaks);
     return STATUS_OK;
 }
@@ -237,6 +248,7 @@ static void run(struct vcpu *vcpu)
     host_state_save(&vcpu->host);
     vector_state_reset();
     log_line("vm", "launch by VMLAUNCH vm=%u vcpu=%u guest=%s", vm->id, vcpu->id, vm->guest);
+    console_drain(); /* a guest that stops the processor would keep what is still in the FIFO */
     vm->waited = console_waited() + time_waited();
     vm->first_entry = rdtsc();
     (void)vmx_count_take(); /* those of the preparation */

@@ -5,6 +5,7 @@
  * attention word.
  */
 #include "kernel/cpu.h"
+#include "vmx/advance.h"
 #include "vmx/attention.h"
 #include "vmx/decode.h"
 #include "vmx/entry_failure.h"
@@ -16,42 +17,6 @@
 _Static_assert(__builtin_offsetof(struct vcpu, frame) == 0, "entry.asm takes one for the other");
 _Static_assert(__builtin_offsetof(struct vcpu_frame, host_rsp) == UINT64_C(16) * 8,
                "FRAME_HOST_RSP");
-
-#define INTERRUPTIBILITY_STI    BIT(0)
-#define INTERRUPTIBILITY_MOV_SS BIT(1)
-#define PENDING_DEBUG_BS        BIT(14)
-#define DEBUGCTL_BTF            BIT(1)
-
-/* An instruction that completes clears RF, and traps if TF was set. */
-static void advance_flags(uint64_t rflags)
-{
-    vmwrite(VMCS_GUEST_RFLAGS, rflags & ~RFLAGS_RF);
-    if (rflags & RFLAGS_TF && !(vmread(VMCS_GUEST_DEBUGCTL) & DEBUGCTL_BTF)) {
-        vmwrite(VMCS_GUEST_PENDING_DEBUG, vmread(VMCS_GUEST_PENDING_DEBUG) | PENDING_DEBUG_BS);
-    }
-}
-
-/* What the processor does when an instruction completes. SDM vol. 3C, "Saving Non-Register State".
- */
-static void advance(const struct vmx_exit *exit)
-{
-    uint64_t rip = exit->rip;
-    uint64_t next = rip + exit->length;
-    uint64_t blocking = vmread(VMCS_GUEST_INTERRUPTIBILITY);
-    uint64_t rflags = vmread(VMCS_GUEST_RFLAGS);
-
-    if ((next ^ rip) >> 32 != 0 && !(vmread(VMCS_GUEST_CS_AR) & BIT(13))) {
-        next &= UINT32_MAX; /* outside 64-bit code, EIP wraps */
-    }
-    vmwrite(VMCS_GUEST_RIP, next);
-    if (blocking & (INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS)) {
-        vmwrite(VMCS_GUEST_INTERRUPTIBILITY,
-                blocking & ~(INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS));
-    }
-    if (rflags & (RFLAGS_TF | RFLAGS_RF)) {
-        advance_flags(rflags);
-    }
-}
 
 /*
  * Enters the guest, whose VMCS is current, and decodes the exit into vcpu->exit; `row` is its row
@@ -136,19 +101,4 @@ void vcpu_loop(struct vcpu *vcpu)
         apply(vcpu, exit, handle(vcpu, row));
         count_cost(&vcpu->statistics[row], rdtsc() - start);
     } while (!finish(vcpu));
-}
-
-enum vmx_result vcpu_enter_once(struct vcpu *vcpu, bool *failed)
-{
-    unsigned row = EXIT_REASONS;
-    uint64_t start;
-    enum vmx_result result = vmx_run(vcpu, &row, &start);
-
-    *failed = result == VMX_SUCCEED && row == EXIT_REASONS && vcpu->exit->entry_failed;
-    return result;
-}
-
-void vcpu_advance(struct vcpu *vcpu)
-{
-    advance(vcpu->exit);
 }

@@ -72,8 +72,10 @@ enum status vmx_enter_operation(struct vmx_operation *operation, bool verbose)
         return status;
     }
     vmx_capabilities_read(&operation->capabilities);
+    mtrr_read(&operation->mtrrs);
     if (verbose) {
         vmx_capabilities_log(capabilities);
+        mtrr_log(&operation->mtrrs);
     }
     *(uint32_t *)operation->vmxon_region =
         (uint32_t)FIELD_GET(VMX_BASIC_REVISION, capabilities->basic);

@@ -3,12 +3,14 @@
 #ifndef VMX_OPERATION_H
 #define VMX_OPERATION_H
 
+#include "ept/mtrr.h"
 #include "kernel/status.h"
 #include "vmx/capabilities.h"
 #include "vmx/offer.h"
 
 struct vmx_operation {
     struct vmx_capabilities capabilities;
+    struct mtrrs mtrrs; /* what type memory has, for EPT */
     void *vmxon_region;
     uint64_t cr0, cr4; /* as before */
 };
@@ -25,8 +27,8 @@ enum status vmx_probe(char *why, size_t size) NODISCARD;
 
 /*
  * Enters VMX operation on the running processor: CR0 and CR4 fixed bits, CR4.VMXE, a VMXON region,
- * VMXON, each logged (the capabilities only with `verbose`). STATUS_NO_MEMORY; STATUS_INVALID: the
- * processor refused VMXON; in both cases all is as before.
+ * VMXON, each logged (the capabilities and the MTRRs only with `verbose`). STATUS_NO_MEMORY;
+ * STATUS_INVALID: the processor refused VMXON; in both cases all is as before.
  */
 enum status vmx_enter_operation(struct vmx_operation *operation, bool verbose) NODISCARD;
 

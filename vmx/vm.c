@@ -31,7 +31,7 @@ enum status vm_add_memory(struct vm *vm, gpa_t gpa, hpa_t hpa, uint64_t length)
     if (vm->range_count == VM_MAX_RANGES) {
         return STATUS_NO_MEMORY;
     }
-    status = ept_map(&vm->ept, gpa, hpa, length, EPT_RWX, EPT_TYPE_WB);
+    status = ept_map_typed(&vm->ept, gpa, hpa, length, EPT_RWX, vm->mtrrs);
     if (status == STATUS_OK) {
         vm->ranges[vm->range_count++] = (struct guest_range){gpa, hpa, length};
     }
@@ -90,7 +90,8 @@ enum status vm_create(struct vm *vm, unsigned id, const char *guest,
     const struct vmx_capabilities *capabilities = &operation->capabilities;
     enum status status;
 
-    *vm = (struct vm){.id = id, .guest = guest, .pages_before = pages_free()};
+    *vm = (struct vm){
+        .id = id, .guest = guest, .pages_before = pages_free(), .mtrrs = &operation->mtrrs};
     if (!control_offered(capabilities, CONTROL_SECONDARY, SECONDARY_EPT) ||
         !(capabilities->ept_vpid & EPT_CAP_WALK_4)) {
         log_line("ept",
@@ -116,9 +117,12 @@ void vm_log_map(const struct vm *vm)
 {
     for (unsigned i = 0; i < vm->range_count; i++) {
         const struct guest_range *range = &vm->ranges[i];
-        log_line("ept", "mapped vm=%u gpa=0x%lx-0x%lx hpa=0x%lx pages=%lu rights=rwx type=wb",
+        struct mtrr_run run = mtrr_run(vm->mtrrs, range->hpa, range->length);
+
+        log_line("ept", "mapped vm=%u gpa=0x%lx-0x%lx hpa=0x%lx pages=%lu rights=rwx type=%s",
                  vm->id, range->gpa.value, range->gpa.value + range->length - 1, range->hpa.value,
-                 range->length / PAGE_SIZE);
+                 range->length / PAGE_SIZE,
+                 run.length == range->length ? mtrr_type_text(run.type) : "mixed");
     }
     log_line(
         "ept", "ready vm=%u eptp=0x%lx walk=4 type=%s accessed-dirty=%s largest-page=%s tables=%lu",

@@ -53,6 +53,7 @@ enum attention {
     ATTENTION_POPULATE = 8, /* put memory at vcpu->populate */
     ATTENTION_LIMIT = 16,   /* limit= has been reached */
     ATTENTION_END = 32,     /* the VM has ended */
+    ATTENTION_WATCH = 128,  /* print what watches have reported */
     ATTENTION_AUDIT = 64,   /* the guest was entered in spite of what the auditor found */
 };
 
@@ -89,6 +90,10 @@ struct vcpu {
 
     gpa_t populate; /* where ATTENTION_POPULATE wants memory */
 
+    uint64_t *pml;                /* pml.c: the log; NULL: none */
+    uint64_t *eptp_list;          /* eptp_list.c: likewise */
+    struct watch_state *watching; /* watch.c: likewise */
+
     const struct vmx_capabilities *capabilities;
     struct audit_facts facts;
     enum audit_mode audit;
@@ -118,6 +123,9 @@ struct vm_hooks {
     bool (*port_out)(struct vcpu *vcpu, uint16_t port, unsigned size, uint32_t value,
                      enum action *action);
     bool (*port_in)(struct vcpu *vcpu, uint16_t port, unsigned size, uint32_t *value);
+    /* The VMCS is filled and current, before the launch. Default: nothing. STATUS_UNSUPPORTED and
+     * the like end the VM, for the reason in `why`. */
+    enum status (*prepare)(struct vcpu *vcpu, char *why, size_t size);
     /* A triple fault. Default: stops the VM as failed. */
     enum action (*triple_fault)(struct vcpu *vcpu);
 };
@@ -145,6 +153,7 @@ struct vm {
     struct guest_start start;
     struct ept ept;
     struct ept_abilities ept_abilities;
+    const struct mtrrs *mtrrs;    /* what type the memory that it is given has */
     void *msr_bitmap, *io_bitmap; /* one page, two pages */
     struct vm_end end;
     struct vcpu *vcpu;     /* while it runs */
@@ -160,7 +169,8 @@ struct vm {
  */
 void *guest_access(const struct vm *vm, gpa_t gpa, uint64_t length);
 
-/* Adds memory to the VM and maps it read, write, execute, write-back. STATUS_NO_MEMORY. */
+/* Adds memory to the VM and maps it read, write, execute, with the type that the MTRRs give to it:
+ * write-back, if they are in order. STATUS_NO_MEMORY. */
 enum status vm_add_memory(struct vm *vm, gpa_t gpa, hpa_t hpa, uint64_t length) NODISCARD;
 
 /*

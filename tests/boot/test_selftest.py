@@ -159,3 +159,19 @@ def test_without_vt_x_there_is_a_sentence() -> None:
     assert run.status == 1
     assert "KTAP" not in run.log
     assert run.result is not None and run.result.keys["why"] == "no VT-x"
+
+
+@pytest.mark.parametrize("cpu", ["tigerlake", OLD_CPU, "corei7_haswell_4770"])
+def test_ept_does_what_the_sdm_says(cpu: str) -> None:
+    run = once("mode=selftest", "select=ept.*", cpu=cpu, timeout=60)
+    tests = ktap(run)
+    assert bad(tests) == []
+    assert run.status == 0
+    skipped = {one.name: one.note for one in tests if one.directive == "SKIP"}
+    if cpu == "tigerlake":
+        assert skipped == {}
+    if cpu == OLD_CPU:
+        assert skipped["ept.accessed_dirty"] == "needs IA32_VMX_EPT_VPID_CAP bit 21"
+        assert (
+            skipped["ept.pml_full"] == "needs secondary.pml (IA32_VMX_PROCBASED_CTLS2 bit 17)"
+        )

@@ -27,6 +27,10 @@ FUZZERS += audit
 fuzz_audit_SOURCES = $(AUDIT_SOURCES)
 fuzz_audit_RUNS = 50000
 
+FUZZERS += mtrr
+fuzz_mtrr_SOURCES = ept/mtrr.c
+fuzz_mtrr_RUNS = 50000
+
 FUZZERS += walk
 fuzz_walk_SOURCES = $(GUEST_WALK_SOURCES)
 

@@ -26,13 +26,26 @@ static void hear(void *context, const char *word, const char *sentence)
     }
 }
 
-static void check_name(const char *name, size_t size)
+static bool is_of_name(char c)
 {
-    size_t length = strnlen(name, size);
+    return c != '\0' &&
+           strchr("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz._-", c) != NULL;
+}
+
+/* A name, where the characters of `more` are allowed too. */
+static void check_text(const char *text, const char *more, size_t size)
+{
+    size_t length = strnlen(text, size);
 
     check(length < size);
-    check(strspn(name, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz._-") ==
-          length);
+    for (size_t i = 0; i < length; i++) {
+        check(is_of_name(text[i]) || strchr(more, text[i]) != NULL);
+    }
+}
+
+static void check_name(const char *name, size_t size)
+{
+    check_text(name, "", size);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -45,11 +58,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     text[size] = '\0';
     memset(&options, 0xa5, sizeof(options));
     options_parse(text, &options, hear, &complaints);
-    check(complaints <= (size + 1) / 2); /* at most one a word */
+    check(complaints <= size + 1); /* at most two a word, where it is unknown */
     check_name(options.guest, sizeof(options.guest));
     check_name(options.provoke, sizeof(options.provoke));
     check_name(options.machine, sizeof(options.machine));
     check_name(options.token, sizeof(options.token));
+    check_text(options.breaks, ":,", sizeof(options.breaks));
+    check_text(options.select, "*?", sizeof(options.select));
+    check(options.audit <= AUDIT_OFF);
     check(IS_ALIGNED(options.memory, PAGE_SIZE));
     check(options.mode <= MODE_MONITOR && options.trace <= TRACE_OFF && options.on_end <= END_HALT);
     check(options.unbuilt_mode == NULL || strlen(options.unbuilt_mode) != 0);

@@ -24,8 +24,12 @@ OPTIONS = {
     "all": "/boot/lintel.elf guest=tour memory=32M cpu=0 mode=run trace=ring limit=0x1000 "
            "on-end=reboot console=com2,9600 console=0xe9f8 provoke=page machine=bochs-3.0 "
            "token=a.B-9_ exit-port=0x8900",
+    "audit": "audit=strict break=guest_rip,guest_tr_ar:0x89,VPID:0",
+    "walk": "walk=gpa:0x1000 walk=gva:0xFFFF800000000000 walk=gpa:0x0",
+    "selftest": "mode=selftest select=audit.gu?st.* seed=0xffffffffffffffff count=20000",
     "bad": "what trace=loud memory=1 cpu=1 mode=bench on-end=monitor console=screen console=com1,7 "
-           "guest= token=\" exit-port=0 select=* walk=gva:0 audit=1 break=x seed=1 vms=2 count=3",
+           "guest= token=\" exit-port=0 select=[a] walk=gva:0 audit=1 break=x;y seed=1x vms=2 "
+           f"count=-3 select={'?' * 48} break={'a:1,' * 40}",
     "twice": "mode=bench mode=caps trace=ring trace=off console=com1 console=com1,9600 "
              "console=com2 console=com3 console=com4 console=0x200 memory=1G memory=2097152 "
              "limit=18446744073709551615",
@@ -200,6 +204,29 @@ WALK = {
     "mode": walk(ALL | FETCH, 0x5008, edits=[(512 * 3 + 5, 0x15433), (512 * 4, 0x4007)]),
 }
 
+# --- MTRRs: width, presence, bits of the probe; probe, length, the registers ----------------------
+
+WB, WP = 6, 5
+
+
+def mtrr(width, capability, default, fixed, pairs, probe=(0, 1 << 32)):
+    values = [*probe, capability, default, *(kind * 0x0101010101010101 for kind in fixed)]
+    for base, mask in pairs:
+        values += [base, mask | 0x800]
+    return struct.pack("<BBB", width, 1, 0) + struct.pack(f"<{len(values)}Q", *values)
+
+
+LOW = [WB, WB, 0]
+MTRR = {
+    "bochs": mtrr(40, 0x508, 0xc06, LOW + [0] * 8, [(0xc0000000, 0xffc0000000)]),
+    "qemu": mtrr(40, 0x508, 0xc06, LOW + [WP] * 8, [(0x80000000, 0xff80000000)]),
+    "overlaps": mtrr(36, 0x50a, 0x800, LOW + [WP] * 8,
+                     [(WB, 0xf80000000), (0x10000004, 0xff0000000), (0x18000001, 0xff8000000)]),
+    "narrow": mtrr(39, 0x508, 0x800, [], [(WB, 0xf80000000)], (0x1000000000, 1 << 38)),
+    "pieces": mtrr(46, 0x502, 0x806, [], [(0, 0x1000), (0x5000, 0x7000)], (0x123456, 1 << 40)),
+    "off": mtrr(52, 0x5ff, 0x406, [], []),
+}
+
 for seed, text in OPTIONS.items():
     write("options", seed, text.encode())
 for seed, content in MULTIBOOT.items():
@@ -210,3 +237,5 @@ for seed, content in AUDIT.items():
     write("audit", seed, content)
 for seed, content in WALK.items():
     write("walk", seed, content)
+for seed, content in MTRR.items():
+    write("mtrr", seed, content)

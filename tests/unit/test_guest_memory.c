@@ -91,7 +91,7 @@ void log_line(const char *topic, const char *format, ...)
     (void)format;
 }
 
-/* A processor with all of EPT, as far as a VM asks. */
+/* A processor with all of EPT, as far as a VM asks, and memory that is all write-back. */
 static struct vmx_operation operation;
 static struct vm vm;
 static char why[64];
@@ -105,6 +105,7 @@ static int make_vm(void **state)
     operation.capabilities.ept_vpid =
         EPT_CAP_WALK_4 | EPT_CAP_MEMORY_WB | EPT_CAP_2M | EPT_CAP_1G | EPT_CAP_AD;
     operation.capabilities.physical_width = 48;
+    operation.mtrrs = (struct mtrrs){.on = true, .default_type = MTRR_TYPE_WB, .width = 48};
     return vm_create(&vm, 3, "test", &operation, why, sizeof(why)) == STATUS_OK ? 0 : -1;
 }
 
@@ -191,6 +192,25 @@ static void ept_maps_what_is_accessed(void **state)
     }
     assert_false(ept_walk(&vm.ept, GPA(0x1FFFFF)).present);
     assert_false(ept_walk(&vm.ept, GPA(0x203000)).present);
+}
+
+/* A page that the MTRRs say is uncacheable, in the midst of write-back memory. */
+static void memory_has_the_type_that_the_mtrrs_give_to_it(void **state)
+{
+    (void)state;
+    hpa_t hpa;
+
+    assert_int_equal(page_take(4, PAGE_SIZE, PAGES_ANYWHERE, &hpa), STATUS_OK);
+    operation.mtrrs.count = 1;
+    operation.mtrrs.range[0] = (struct mtrr_range){
+        .base = hpa.value + PAGE_SIZE, .mask = BITS(47, 12), .type = MTRR_TYPE_UC};
+    assert_int_equal(vm_add_memory(&vm, GPA(0x200000), hpa, 4 * PAGE_SIZE), STATUS_OK);
+    for (uint64_t page = 0; page < 4; page++) {
+        struct pt_walk walk = ept_walk(&vm.ept, GPA(0x200000 + page * PAGE_SIZE));
+
+        assert_int_equal(walk.target.value, hpa.value + page * PAGE_SIZE);
+        assert_int_equal(walk.attributes >> 3 & 7, page == 1 ? MTRR_TYPE_UC : MTRR_TYPE_WB);
+    }
 }
 
 /* SDM vol. 3C, "Extended-Page-Table Pointer (EPTP)": type 2:0, walk length less 1 5:3, flags 6. */
@@ -322,6 +342,7 @@ int main(void)
         WITH_VM(ranges_are_not_joined),
         WITH_VM(lengths_and_addresses_do_not_wrap),
         WITH_VM(ept_maps_what_is_accessed),
+        WITH_VM(memory_has_the_type_that_the_mtrrs_give_to_it),
         WITH_VM(the_ept_pointer_says_what_the_processor_can),
         WITH_VM(abilities_are_read_from_the_capability_msr),
         WITH_VM(without_ept_there_is_no_vm),

@@ -71,6 +71,13 @@ static void assert_defaults(const struct options *options)
     assert_int_equal(options->console_count, 1);
     assert_int_equal(options->consoles[0].port, 0x3f8);
     assert_int_equal(options->consoles[0].speed, 115200);
+    assert_int_equal(options->audit, AUDIT_ON);
+    assert_string_equal(options->breaks, "");
+    assert_string_equal(options->select, "");
+    assert_true(options->seed == 0);
+    assert_true(options->count == 0);
+    assert_false(options->walk_gpa.asked);
+    assert_false(options->walk_gva.asked);
     assert_string_equal(options->provoke, "");
     assert_string_equal(options->machine, "");
     assert_string_equal(options->token, "");
@@ -94,7 +101,9 @@ static void every_option_is_taken(void **state)
 {
     struct options options = parse_clean(
         "  /boot/lintel.elf guest=tour\tmemory=32M cpu=0 mode=run trace=ring limit=1000 "
-        "on-end=reboot console=com2,9600 provoke=stack-guard machine=bochs-3.0 "
+        "on-end=reboot console=com2,9600 audit=strict break=guest_rip,guest_tr_ar:0x89 "
+        "walk=gpa:0x1000 walk=gva:0xffff800000000000 select=audit.* seed=0x2a count=7 "
+        "provoke=stack-guard machine=bochs-3.0 "
         "token=4f2c_9.A-z exit-port=0x8900 ");
 
     (void)state;
@@ -107,6 +116,13 @@ static void every_option_is_taken(void **state)
     assert_int_equal(options.consoles[0].port, 0x2f8);
     assert_int_equal(options.consoles[0].speed, 9600);
     assert_null(options.unbuilt_mode);
+    assert_int_equal(options.audit, AUDIT_STRICT);
+    assert_string_equal(options.breaks, "guest_rip,guest_tr_ar:0x89");
+    assert_string_equal(options.select, "audit.*");
+    assert_true(options.walk_gpa.asked && options.walk_gpa.address == 0x1000);
+    assert_true(options.walk_gva.asked && options.walk_gva.address == 0xffff800000000000);
+    assert_true(options.seed == 0x2a);
+    assert_true(options.count == 7);
     assert_string_equal(options.provoke, "stack-guard");
     assert_string_equal(options.machine, "bochs-3.0");
     assert_string_equal(options.token, "4f2c_9.A-z");
@@ -115,14 +131,19 @@ static void every_option_is_taken(void **state)
 
 static void choices(void **state)
 {
-    static const char *const faults[] = {"divide", "ud",    "gp",          "page",
-                                         "text",   "data",  "stack-guard", "free-twice",
-                                         "exit",   "entry", "unhandled"};
+    static const char *const faults[] = {"divide", "ud",       "gp",          "page",
+                                         "text",   "data",     "stack-guard", "free-twice",
+                                         "exit",   "unhandled"};
 
     (void)state;
     assert_int_equal(parse_clean("trace=live").trace, TRACE_LIVE);
     assert_int_equal(parse_clean("mode=run").mode, MODE_RUN);
     assert_int_equal(parse_clean("mode=caps").mode, MODE_CAPS);
+    assert_int_equal(parse_clean("mode=selftest").mode, MODE_SELFTEST);
+    assert_null(parse_clean("mode=selftest").unbuilt_mode);
+    assert_int_equal(parse_clean("audit=on").audit, AUDIT_ON);
+    assert_int_equal(parse_clean("audit=strict").audit, AUDIT_STRICT);
+    assert_int_equal(parse_clean("audit=off").audit, AUDIT_OFF);
     assert_int_equal(parse_clean("trace=off").trace, TRACE_OFF);
     assert_int_equal(parse_clean("on-end=poweroff").on_end, END_POWEROFF);
     assert_int_equal(parse_clean("on-end=halt").on_end, END_HALT);
@@ -257,11 +278,161 @@ static void ports_that_end_the_machine(void **state)
     complained("exit-port=f4", allowed);
 }
 
+static void an_address_of_each_kind_is_walked(void **state)
+{
+    const char *allowed = "bad value; allowed: gpa:0xADDRESS or gva:0xADDRESS, one of each";
+    const char *const bad[] = {"walk=gpa:",   "walk=0x1000",    "walk=gpa",
+                               "walk=gva:10", "walk=gva:0x10g", "walk=gpa:0x10000000000000000",
+                               "walk=GPA:0x1"};
+    struct heard heard;
+    struct options options;
+
+    (void)state;
+    options = parse_clean("walk=gva:0x0");
+    assert_true(options.walk_gva.asked && options.walk_gva.address == 0);
+    assert_false(options.walk_gpa.asked);
+    for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+        options = complained(bad[i], allowed);
+        assert_defaults(&options);
+    }
+    options = parse("walk=gpa:0x1 walk=gva:0x2 walk=gpa:0x3 walk=gva:x", &heard);
+    assert_true(options.walk_gpa.address == 3 && options.walk_gva.address == 2);
+    assert_string_equal(heard.text, "walk=gpa:0x3: given twice; the last counts\nwalk=gva:x: bad "
+                                    "value; allowed: gpa:0xADDRESS or gva:0xADDRESS, one of each");
+}
+
+/* An option whose value is a text: each value as it was given, or the complaint about it. */
+struct text_option {
+    const char *name, *allowed;
+    size_t most; /* characters */
+    const char *(*value)(const struct options *options);
+};
+
+static const char *breaks_of(const struct options *options)
+{
+    return options->breaks;
+}
+
+static const char *select_of(const struct options *options)
+{
+    return options->select;
+}
+
+static const struct text_option break_option = {
+    "break", "FIELD or FIELD:VALUE, several by comma, at most 159 characters", 159, breaks_of};
+static const struct text_option select_option = {
+    "select", "a glob over selftests' names, of 0-9 A-Z a-z . _ - * ?, at most 47", 47, select_of};
+
+static void text_is_taken(const struct text_option *option, const char *value)
+{
+    struct options options;
+    char word[256];
+
+    snprintf(word, sizeof(word), "%s=%s", option->name, value);
+    options = parse_clean(word);
+    assert_string_equal(option->value(&options), value);
+}
+
+static void text_is_refused(const struct text_option *option, const char *value, const char *what)
+{
+    struct options options;
+    char word[256], sentence[160];
+
+    snprintf(word, sizeof(word), "%s=%s", option->name, value);
+    snprintf(sentence, sizeof(sentence), "%s; allowed: %s", what, option->allowed);
+    options = complained(word, sentence);
+    assert_defaults(&options);
+}
+
+/* Up to its last byte; one more is too long, and leaves what an earlier word said. */
+static void text_has_room(const struct text_option *option)
+{
+    char value[200], line[400];
+    struct heard heard;
+    struct options options;
+
+    memset(value, 'x', option->most + 1);
+    value[option->most] = '\0';
+    text_is_taken(option, value);
+    value[option->most] = 'x';
+    value[option->most + 1] = '\0';
+    text_is_refused(option, value, "value too long");
+    snprintf(line, sizeof(line), "%s=first %s=%s", option->name, option->name, value);
+    options = parse(line, &heard);
+    assert_string_equal(option->value(&options), "first");
+    assert_int_equal(heard.count, 1);
+}
+
+/* Whether there are such fields, and what a value may be, break_choice.c says. */
+static void fields_to_break(void **state)
+{
+    static const char *const taken[] = {
+        "guest_rip", "GUEST_RIP:0x8000000000000000", "a:1,b,c:2", ":", ",,", "no.such-field"};
+    static const char *const bad[] = {"guest_rip=1", "guest_rip;vpid", "guest_*",
+                                      "a+1",         "\"a\"",          "a:1,b\xff"};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(taken); i++) {
+        text_is_taken(&break_option, taken[i]);
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+        text_is_refused(&break_option, bad[i], "bad value");
+    }
+    text_is_refused(&break_option, "", "no value");
+    text_has_room(&break_option);
+}
+
+static void selftests_to_run(void **state)
+{
+    static const char *const taken[] = {"*", "audit.*", "audit.random", "?udit.guest.*_0", "**?-?"};
+    static const char *const bad[] = {"audit.[a-z]*", "audit:x", "a,b", "a/b", "a=b", "{a}"};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(taken); i++) {
+        text_is_taken(&select_option, taken[i]);
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+        text_is_refused(&select_option, bad[i], "bad value");
+    }
+    text_is_refused(&select_option, "", "no value");
+    text_has_room(&select_option);
+}
+
+static void numbers_of_random_tests(void **state)
+{
+    static const char *const bad[] = {
+        "",   "0x", "ten", "-1", "1K", "1.5", "18446744073709551616", "+1", "0x10000000000000000",
+        "12h"};
+    char word[64], sentence[160];
+    struct options options;
+
+    (void)state;
+    assert_true(parse_clean("seed=0").seed == 0);
+    assert_true(parse_clean("seed=18446744073709551615").seed == UINT64_MAX);
+    assert_true(parse_clean("seed=0XFFFFFFFFFFFFFFFF").seed == UINT64_MAX);
+    assert_true(parse_clean("count=0").count == 0);
+    assert_true(parse_clean("count=20000").count == 20000);
+    assert_true(parse_clean("count=0x100000000").count == UINT64_C(0x100000000));
+    options = parse_clean("seed=3 count=4");
+    assert_true(options.seed == 3 && options.count == 4);
+    for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+        const char *what = bad[i][0] == '\0' ? "no value" : "bad value";
+
+        snprintf(word, sizeof(word), "seed=%s", bad[i]);
+        snprintf(sentence, sizeof(sentence), "%s; allowed: a number", what);
+        options = complained(word, sentence);
+        assert_defaults(&options);
+        snprintf(word, sizeof(word), "count=%s", bad[i]);
+        snprintf(sentence, sizeof(sentence), "%s; allowed: a number of random mutations", what);
+        options = complained(word, sentence);
+        assert_defaults(&options);
+    }
+}
+
 static void what_is_not_built_says_so(void **state)
 {
-    static const char *const words[] = {"select=*", "walk=gpa:0x1000", "audit=", "break=x",
-                                        "seed=1",   "vms=2",           "count=7"};
-    static const char *const modes[] = {"selftest", "bench", "monitor"};
+    static const char *const words[] = {"vms=2", "vms="};
+    static const char *const modes[] = {"bench", "monitor"};
 
     (void)state;
     for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
@@ -274,7 +445,7 @@ static void what_is_not_built_says_so(void **state)
         struct options options;
 
         snprintf(word, sizeof(word), "mode=%s", modes[i]);
-        options = complained(word, "not in this version; allowed: run, caps");
+        options = complained(word, "not in this version; allowed: run, caps, selftest");
         assert_string_equal(options.unbuilt_mode, modes[i]);
     }
     complained("cpu=1", "not in this version; allowed: 0");
@@ -289,11 +460,18 @@ static void a_bad_value_leaves_the_default(void **state)
         {"trace=loud", "bad value; allowed: live, ring, off"},
         {"trace=Live", "bad value; allowed: live, ring, off"},
         {"trace=live,ring", "bad value; allowed: live, ring, off"},
-        {"mode=test", "bad value; allowed: run, caps"},
+        {"mode=test", "bad value; allowed: run, caps, selftest"},
+        {"mode=selftests", "bad value; allowed: run, caps, selftest"},
+        {"audit=yes", "bad value; allowed: on, strict, off"},
+        {"audit=Strict", "bad value; allowed: on, strict, off"},
+        {"audit=on,off", "bad value; allowed: on, strict, off"},
+        {"audit=1", "bad value; allowed: on, strict, off"},
         {"cpu=first", "bad value; allowed: 0"},
         {"on-end=off", "bad value; allowed: poweroff, reboot, halt"},
         {"provoke=nmi", "bad value; allowed: divide, ud, gp, page, text, data, stack-guard, "
-                        "free-twice, exit, entry, unhandled"},
+                        "free-twice, exit, unhandled"},
+        {"provoke=entry", "bad value; allowed: divide, ud, gp, page, text, data, stack-guard, "
+                          "free-twice, exit, unhandled"},
         {"guest=a/b", "bad value; allowed: a name of at most 15 of 0-9 A-Z a-z . _ -"},
         {"guest=sixteen.letters.", "value too long; allowed: a name of at most 15 of 0-9 A-Z a-z "
                                    ". _ -"},
@@ -304,6 +482,7 @@ static void a_bad_value_leaves_the_default(void **state)
         {"machine=bochs:3", "bad value; allowed: a name of at most 47 of 0-9 A-Z a-z . _ -"},
         {"guest=", "no value; allowed: a name of at most 15 of 0-9 A-Z a-z . _ -"},
         {"trace=", "no value; allowed: live, ring, off"},
+        {"audit=", "no value; allowed: on, strict, off"},
     };
 
     (void)state;
@@ -327,19 +506,26 @@ static void unknown_words_are_told_what_there_is(void **state)
 {
     static const char *const words[] = {"verbose", "gest=hlt",  "=hlt",
                                         "guest",   "Guest=hlt", "--help"};
-    const char *known = "unknown option; allowed: guest= memory= cpu= mode= trace= limit= on-end= "
-                        "console= provoke= machine= token= exit-port=";
     struct heard heard;
+    char expected[512];
 
     (void)state;
     for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
-        complained(words[i], known);
+        /* Two, so that each fits a line of the log. */
+        snprintf(expected, sizeof(expected),
+                 "%s: unknown option; allowed: guest= memory= cpu= mode= trace= limit= on-end= "
+                 "console= audit= break= walk= select= seed=\n"
+                 "%s: and count= provoke= machine= token= exit-port=",
+                 words[i], words[i]);
+        parse(words[i], &heard);
+        assert_string_equal(heard.text, expected);
+        assert_int_equal(heard.count, 2);
     }
     /* Only the first word may be the loader's path, and only without a value. */
     parse("guest=hlt /boot/lintel.elf", &heard);
-    assert_int_equal(heard.count, 1);
+    assert_non_null(strstr(heard.text, "/boot/lintel.elf: unknown option"));
     parse("/boot/lintel.elf=1", &heard);
-    assert_int_equal(heard.count, 1);
+    assert_non_null(strstr(heard.text, "/boot/lintel.elf=1: unknown option"));
 }
 
 static void the_run_goes_on_with_the_other_words(void **state)
@@ -348,7 +534,7 @@ static void the_run_goes_on_with_the_other_words(void **state)
     struct options options = parse("trace=loud guest=loop what limit=5", &heard);
 
     (void)state;
-    assert_int_equal(heard.count, 2);
+    assert_int_equal(heard.count, 3); /* two of them of the unknown one */
     assert_string_equal(options.guest, "loop");
     assert_true(options.limit == 5);
     assert_int_equal(options.trace, TRACE_LIVE);
@@ -370,6 +556,12 @@ static void of_two_the_last_counts(void **state)
     options = parse("trace=loud trace=ring", &heard);
     assert_int_equal(options.trace, TRACE_RING);
     assert_int_equal(heard.count, 1);
+
+    options = parse("break=vpid:0 seed=1 break=guest_rip seed=2", &heard);
+    assert_string_equal(options.breaks, "guest_rip");
+    assert_true(options.seed == 2);
+    assert_string_equal(heard.text, "break=guest_rip: given twice; the last counts\n"
+                                    "seed=2: given twice; the last counts");
 
     options = parse("mode=bench mode=caps", &heard);
     assert_int_equal(options.mode, MODE_CAPS);
@@ -429,6 +621,10 @@ int main(void)
         cmocka_unit_test(consoles),
         cmocka_unit_test(several_consoles),
         cmocka_unit_test(ports_that_end_the_machine),
+        cmocka_unit_test(an_address_of_each_kind_is_walked),
+        cmocka_unit_test(fields_to_break),
+        cmocka_unit_test(selftests_to_run),
+        cmocka_unit_test(numbers_of_random_tests),
         cmocka_unit_test(what_is_not_built_says_so),
         cmocka_unit_test(a_bad_value_leaves_the_default),
         cmocka_unit_test(names_fit_up_to_their_last_byte),

@@ -17,6 +17,9 @@ format_SOURCES = kernel/format.c kernel/status.c
 UNIT_TESTS += options
 options_SOURCES = kernel/options.c kernel/option_table.c kernel/option_values.c kernel/format.c
 
+UNIT_TESTS += glob
+glob_SOURCES = kernel/glob.c
+
 UNIT_TESTS += multiboot1
 multiboot1_SOURCES = kernel/multiboot.c kernel/multiboot1.c kernel/multiboot2.c kernel/format.c
 
@@ -70,13 +73,19 @@ walk_SOURCES = $(EPT_WALK_SOURCES)
 UNIT_TESTS += guest_walk
 guest_walk_SOURCES = $(GUEST_WALK_SOURCES)
 
+UNIT_TESTS += mtrr
+mtrr_SOURCES = ept/mtrr.c
+
+UNIT_TESTS += mtrr_map
+mtrr_map_SOURCES = ept/mtrr_map.c ept/mtrr.c ept/ept.c kernel/pagetable.c kernel/pagewalk.c \
+                   kernel/table_memory.c
+
 UNIT_TESTS += guest_cr
 guest_cr_SOURCES = vmx/guest_cr.c
 
 UNIT_TESTS += guest_memory
-guest_memory_SOURCES = vmx/vm.c ept/ept.c kernel/pagetable.c kernel/pagewalk.c \
-                       kernel/table_memory.c kernel/format.c \
-                       kernel/status.c
+guest_memory_SOURCES = vmx/vm.c ept/ept.c ept/mtrr.c ept/mtrr_map.c kernel/pagetable.c \
+                       kernel/pagewalk.c kernel/table_memory.c kernel/format.c kernel/status.c
 
 # What the auditor is made of, but for what reads the processor and writes the log.
 AUDIT_SOURCES = $(filter-out vmx/audit_read.c vmx/audit_log.c,$(wildcard vmx/audit*.c)) \
@@ -90,6 +99,15 @@ audit_SOURCES = $(AUDIT_SOURCES)
 
 UNIT_TESTS += audit_edges
 audit_edges_SOURCES = $(AUDIT_SOURCES)
+
+UNIT_TESTS += break_choice
+break_choice_SOURCES = vmx/break_choice.c kernel/option_values.c $(AUDIT_SOURCES)
+
+UNIT_TESTS += audit_compare
+audit_compare_SOURCES = $(KNOWN_ERRORS_SOURCES) $(AUDIT_SOURCES)
+
+UNIT_TESTS += audit_mutator
+audit_mutator_SOURCES = selftest/audit_mutator.c $(KNOWN_ERRORS_SOURCES) $(AUDIT_SOURCES)
 
 # --- How they are built and run: nothing below names a test. --------------------------------------
 

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Scenarios of EPT: violations that the guest handles itself, and EPTs that it switches itself. */
+#include "ept/violation.h"
+#include "kernel/image.h"
+#include "selftest/rig.h"
+#include "vmx/eptp_list.h"
+#include "vmx/virtualization_exception.h"
+
+extern const char code_ept_ve[], code_ept_ve_end[];
+extern const char code_ept_vmfunc[], code_ept_vmfunc_end[];
+
+#define EPT_SUPPRESS_VE BIT(63)
+
+/* The leaf of the page, to be changed in a way that no mapping takes. */
+static uint64_t *leaf_of(struct rig *rig, gpa_t gpa)
+{
+    struct pt_walk walk = ept_walk(&rig->vm.ept, gpa);
+    uint64_t *entries = pointer_to(walk.table[walk.level]);
+
+    return &entries[pt_index(walk.level, gpa.value)];
+}
+
+static void ve(struct rig *rig)
+{
+    uint64_t *page = rig_memory(rig, RIG_PAGE_A);
+    uint64_t *leaf;
+
+    page[1] = 0x1234;
+    page[2] = 0x5678;
+    rig_protect(rig, RIG_PAGE_A, EPT_RWX);
+    leaf = leaf_of(rig, RIG_PAGE_A);
+    *leaf &= ~EPT_RWX;
+    rig_invalidate(rig);
+    rig_want(rig, "the start of #VE", ve_start(rig->vcpu, RIG_PAGE_B), STATUS_OK);
+
+    /* In the handler: no VM exit came, and the area tells of the access. */
+    if (!rig_expect_and_skip(rig, EXIT_VMCALL)) {
+        return;
+    }
+    rig_want(rig, "exceptions so far", rig_gpr(rig, R8), 1);
+    rig_want(rig, "the reason", rig_gpr(rig, RBX), EXIT_EPT_VIOLATION);
+    rig_want(rig, "busy", rig_gpr(rig, RDX), VE_BUSY);
+    rig_want(rig, "the qualification's access", rig_gpr(rig, RSI) & BITS(2, 0), EPT_VIOLATION_READ);
+    rig_want(rig, "the guest-physical address", rig_gpr(rig, RDI), RIG_PAGE_A.value + 8);
+    *leaf |= EPT_RWX;
+    rig_invalidate(rig);
+    if (rig_expect_and_skip(rig, EXIT_VMCALL)) {
+        rig_want(rig, "what was read then", rig_gpr(rig, RAX), 0x1234);
+    }
+    *leaf = (*leaf & ~EPT_RWX) | EPT_SUPPRESS_VE;
+    rig_invalidate(rig);
+    if (rig_expect(rig, EXIT_EPT_VIOLATION)) {
+        rig_want(rig, "the guest-physical address", rig->exit->physical.value,
+                 RIG_PAGE_A.value + 16);
+    }
+    rig_want(rig, "exceptions in all", rig_gpr(rig, R8), 1);
+}
+
+/* A second EPT over the same memory, in which PAGE_A is where PAGE_B is. */
+static bool build_other(struct rig *rig, struct ept *other)
+{
+    enum status status = ept_init(other, &rig->vm.ept_abilities);
+
+    for (unsigned i = 0; i < rig->vm.range_count && status == STATUS_OK; i++) {
+        const struct guest_range *range = &rig->vm.ranges[i];
+        status = ept_map(other, range->gpa, range->hpa, range->length, EPT_RWX, EPT_TYPE_WB);
+    }
+    if (status == STATUS_OK) {
+        status = ept_map(other, RIG_PAGE_A, hpa_of(rig_memory(rig, RIG_PAGE_B)), PAGE_SIZE, EPT_RWX,
+                         EPT_TYPE_WB);
+    }
+    rig_want(rig, "the second EPT", status, STATUS_OK);
+    return status == STATUS_OK;
+}
+
+static void switch_ept(struct rig *rig, const struct ept *other)
+{
+    *(uint64_t *)rig_memory(rig, RIG_PAGE_A) = 0xAAAA;
+    *(uint64_t *)rig_memory(rig, RIG_PAGE_B) = 0xBBBB;
+    rig_want(rig, "the start of the list", eptp_list_start(rig->vcpu), STATUS_OK);
+    if (rig->failed) {
+        return;
+    }
+    eptp_list_set(rig->vcpu, 0, rig->vcpu->ept_pointer);
+    eptp_list_set(rig->vcpu, 1, ept_pointer(other, &rig->vm.ept_abilities));
+    if (rig_expect_and_skip(rig, EXIT_VMCALL)) {
+        rig_want(rig, "by EPT 0", rig_gpr(rig, RBX), 0xAAAA);
+        rig_want(rig, "by EPT 1", rig_gpr(rig, RDX), 0xBBBB);
+        rig_want(rig, "by EPT 0 again", rig_gpr(rig, RSI), 0xAAAA);
+        rig_want(rig, "the EPT pointer", vmread(VMCS_EPT_POINTER), rig->vcpu->ept_pointer);
+    }
+    if (rig_expect_and_skip(rig, EXIT_VMFUNC)) { /* an invalid entry */
+        rig_want(rig, "the index", rig_gpr(rig, RCX), 2);
+    }
+    if (rig_expect_and_skip(rig, EXIT_VMFUNC)) { /* an index beyond the list */
+        rig_want(rig, "the index", rig_gpr(rig, RCX), EPTP_LIST_ENTRIES);
+    }
+    if (rig_expect_and_skip(rig, EXIT_VMFUNC)) { /* a function that is not enabled */
+        rig_want(rig, "the function", rig_gpr(rig, RAX), 1);
+    }
+    (void)rig_expect(rig, EXIT_VMCALL);
+}
+
+static void vmfunc(struct rig *rig)
+{
+    struct ept other = {0};
+
+    if (!(rig->operation->capabilities.vmfunc & 1)) {
+        rig_skip(rig, "IA32_VMX_VMFUNC bit 0");
+        return;
+    }
+    if (build_other(rig, &other)) {
+        switch_ept(rig, &other);
+    }
+    if (other.table.root.value != 0) {
+        ept_destroy(&other);
+    }
+}
+
+static const struct scenario scenarios[] = {
+    {"ept.ve", SCENARIO_CODE(ept_ve), .run = ve, .needs = {{[CONTROL_SECONDARY] = SECONDARY_VE}}},
+    {"ept.vmfunc", SCENARIO_CODE(ept_vmfunc), .run = vmfunc,
+     .needs = {{[CONTROL_SECONDARY] = SECONDARY_VMFUNC}}},
+};
+
+SCENARIO_SUITE(selftest_ept_features, scenarios);
