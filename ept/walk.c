@@ -2,6 +2,9 @@
 #include "ept/walk.h"
 
 #include "ept/violation.h"
+#include "kernel/pagewalk.h"
+
+#define TABLE_RESERVED BITS(7, 3) /* of an entry that leads to a table */
 
 /* The walker's memory: whole tables, through a reader of physical memory. */
 struct walk_memory {
@@ -47,7 +50,7 @@ static unsigned flaws_of(const struct ept_rules *rules, const struct pt_format *
 {
     enum pt_kind kind = pt_kind(format, level, entry);
     uint64_t beyond = entry & BITS(51, PAGE_SHIFT) & ~format->address;
-    uint64_t bits = kind == PT_LEAF ? BITS(pt_shift(level) - 1, 0) & ~BITS(11, 0) : BITS(7, 3);
+    uint64_t bits = kind == PT_LEAF ? BITS(pt_shift(level) - 1, 0) & ~BITS(11, 0) : TABLE_RESERVED;
     unsigned flaws = 0;
 
     if (kind == PT_ABSENT) {
@@ -82,12 +85,16 @@ static void judge_entries(struct ept_path *path, const struct ept_rules *rules,
                           const struct pt_format *format)
 {
     unsigned last = path->walk.readable ? path->walk.level : path->walk.level + 1;
+    uint64_t must_be = EPT_READ | TABLE_RESERVED | (BITS(51, PAGE_SHIFT) & ~format->address);
 
     path->rights = format->present;
     for (unsigned level = path->levels; level >= last; level--) {
         uint64_t entry = path->walk.entry[level];
 
         path->rights &= entry;
+        if (level > path->walk.level && (entry & must_be) == EPT_READ) {
+            continue; /* a table, and a good one */
+        }
         path->flaws = flaws_of(rules, format, level, entry, &path->reserved);
         if (path->flaws != 0) {
             path->verdict = EPT_MISCONFIGURED;
@@ -156,7 +163,8 @@ struct ept_path ept_follow(const struct ept_rules *rules, const struct physical_
         return path;
     }
     path.levels = format.levels;
-    path.walk = pt_walk(&format, &memory.memory, HPA(rules->pointer & format.address), gpa.value);
+    path.walk = pt_walk_with(&format, &memory.memory, table_at,
+                             HPA(rules->pointer & format.address), gpa.value);
     judge_entries(&path, rules, &format);
     if (path.verdict == EPT_MAPPED) {
         judge_access(&path, rules, access);
