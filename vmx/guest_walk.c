@@ -77,8 +77,8 @@ static unsigned pse_bits(const struct guest_translation *guest)
     return guest->pse_36 && guest->width > 32 ? MIN(guest->width, 40U) - 32 : 0;
 }
 
-/* The bits that must be 0. SDM vol. 3A, the tables "Format of …". A PDPTE of PAE paging was judged
- * when it was loaded. */
+/* The bits that must be 0. SDM vol. 3A, "Paging", the tables "Format of …". A PDPTE of PAE paging
+ * was judged when it was loaded. */
 static uint64_t must_be_0(const struct guest_translation *guest, unsigned level, uint64_t entry)
 {
     enum guest_paging paging = guest_paging_of(guest);
