@@ -381,6 +381,7 @@ static void smep_and_smap_keep_supervisors_from_user_pages(void **state)
     guest->mode.cr4 |= CR4_SMEP;
     check_fault(guest, LINEAR_4, fetching, 0x11,
                 "a supervisor's fetch from a user page, with SMEP");
+    assert_int_equal(follow(guest, LINEAR_4, user_fetching)->verdict, GUEST_MAPPED);
     assert_int_equal(follow(guest, LINEAR_4, reading)->verdict, GUEST_MAPPED);
     guest->mode.cr4 |= CR4_SMAP;
     check_fault(guest, LINEAR_4, reading, 1,
