@@ -110,6 +110,18 @@ static void read_acpi(void)
     fault_release(&recovery);
 }
 
+/* Options of one mode that were given in another. */
+static void complain_of_mode(const struct options *options)
+{
+    if (options->mode != MODE_RUN && options->breaks[0] != '\0') {
+        log_complaint(NULL, "break", "heeded in the mode run only");
+    }
+    if (options->mode != MODE_SELFTEST &&
+        (options->select[0] != '\0' || options->seed != 0 || options->count != 0)) {
+        log_complaint(NULL, "select, seed, count", "heeded in the mode selftest only");
+    }
+}
+
 /* QEMU's -kernel puts the file's name before the options. */
 static const char *options_text(void)
 {
@@ -272,6 +284,7 @@ void boot_main(uint32_t magic, uint32_t info, uint64_t tsc)
     start_console(magic, info);
     log_machine();
     options_parse(options_text(), &boot.options, log_complaint, NULL);
+    complain_of_mode(&boot.options);
     log_processor();
     read_acpi();
     if (time_microseconds() == 0 && time_calibrate_pm(&boot.acpi) == STATUS_OK) {

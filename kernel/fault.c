@@ -9,16 +9,6 @@
 
 extern const struct fixup fixups_start[], fixups_end[];
 
-const char *vector_name(unsigned vector)
-{
-    static const char *const names[] = {
-        "#DE", "#DB", "NMI", "#BP", "#OF",    "#BR", "#UD", "#NM", "#DF", "vector", "#TS",
-        "#NP", "#SS", "#GP", "#PF", "vector", "#MF", "#AC", "#MC", "#XM", "#VE",    "#CP",
-    };
-
-    return vector < ARRAY_SIZE(names) ? names[vector] : "vector";
-}
-
 /* For fault_catch() alone. */
 bool fault_push(struct fault_recovery *recovery);
 

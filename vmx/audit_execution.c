@@ -91,7 +91,7 @@ const struct audit_section audit_execution_nmi =
     SECTION("VM-Execution Control Fields", AUDIT_CONTROLS, nmi_rules);
 
 static const struct audit_rule vpid_rules[] = {
-    {"control.vpid.not_0", "VPID 0 is the hypervisor's", check_not_zero,
+    {"control.vpid.not_0", "the VPID must not be 0", check_not_zero,
      PROOFS(BREAKS, ON(SECONDARY, SECONDARY_VPID), SET(VPID, 0), KEEPS,
             ON(SECONDARY, SECONDARY_VPID), SET(VPID, 0xFFFF), KEEPS, OFF(SECONDARY, SECONDARY_VPID),
             SET(VPID, 0)),
@@ -102,7 +102,7 @@ const struct audit_section audit_execution_vpid =
     SECTION("VM-Execution Control Fields", AUDIT_CONTROLS, vpid_rules);
 
 static const struct audit_rule tsc_rules[] = {
-    {"control.tsc_multiplier.not_0", "TSC scaling needs a TSC multiplier", check_not_zero,
+    {"control.tsc_multiplier.not_0", "the TSC multiplier must not be 0", check_not_zero,
      PROOFS(BREAKS, ON(SECONDARY, SECONDARY_TSC_SCALING), SET(TSC_MULTIPLIER, 0), KEEPS,
             ON(SECONDARY, SECONDARY_TSC_SCALING), SET(TSC_MULTIPLIER, 1)),
      FIELDS_1(TSC_MULTIPLIER), WHEN(SECONDARY, SECONDARY_TSC_SCALING)},

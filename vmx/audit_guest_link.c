@@ -88,7 +88,7 @@ static const struct audit_rule rules[] = {
      keeps_link_revision,
      PROOFS(BREAKS, NO_SHADOWS, LINK, POKE(SANDBOX_VMCS, 0x7FFFFFFF), KEEPS, NO_SHADOWS, LINK),
      FIELDS_1(VMCS_LINK_POINTER)},
-    {"guest.link.shadow", "bit 31 of the linked VMCS must be the VMCS shadowing control",
+    {"guest.link.shadow", "bit 31 of the linked VMCS must equal the VMCS shadowing control",
      keeps_link_shadow,
      PROOFS(BREAKS, SHADOWS, LINK, BREAKS, NO_SHADOWS, LINK,
             POKE_SYM(SANDBOX_VMCS, SHADOW_REVISION), KEEPS, SHADOWS, LINK,

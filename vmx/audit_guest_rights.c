@@ -260,7 +260,7 @@ static const struct audit_rule rules[] = {
             TYPE(CS, 9), KEEPS, TYPE(CS, 13), KEEPS, AS(REAL), TYPE(CS, 3)),
      FIELDS_1(GUEST_CS_AR)},
     S(CS, "cs", "CS", "a code or data segment: 1", ),
-    {"guest.cs.dpl", "the DPL of CS must be that of SS, at most it if conforming, 0 if CS is data",
+    {"guest.cs.dpl", "the DPL of CS must equal that of SS; conforming: not exceed it; data: be 0",
      keeps_cs_dpl,
      PROOFS(BREAKS, OR(GUEST_CS_AR, 0x60), BREAKS, TYPE(CS, 15), OR(GUEST_CS_AR, 0x20), BREAKS,
             AS(REAL), TYPE(CS, 3), OR(GUEST_CS_AR, 0x60), KEEPS, AS(RING_3), KEEPS, AS(RING_3),

@@ -130,10 +130,12 @@ static const struct audit_rule register_rules[] = {
      PROOFS(BREAKS, EFER, OR_SYM(HOST_EFER, EFER_REFUSED), BREAKS, EFER, RAISE(HOST_EFER, 63),
             KEEPS, EFER, RAISE(HOST_EFER, 0)),
      FIELDS_1(HOST_EFER), WHEN(EXIT, EXIT_LOAD_EFER)},
-    {"host.efer.lma", "IA32_EFER.LMA must be the host address-space size control", keeps_efer_lma,
+    {"host.efer.lma", "IA32_EFER.LMA must equal the host address-space size control",
+     keeps_efer_lma,
      PROOFS(BREAKS, EFER, CLEAR(HOST_EFER, EFER_LMA), KEEPS, EFER, OR(HOST_EFER, EFER_LMA)),
      FIELDS_2(HOST_EFER, EXIT_CONTROLS), WHEN(EXIT, EXIT_LOAD_EFER)},
-    {"host.efer.lme", "IA32_EFER.LME must be the host address-space size control", keeps_efer_lme,
+    {"host.efer.lme", "IA32_EFER.LME must equal the host address-space size control",
+     keeps_efer_lme,
      PROOFS(BREAKS, EFER, CLEAR(HOST_EFER, EFER_LME), KEEPS, EFER, OR(HOST_EFER, EFER_LME)),
      FIELDS_2(HOST_EFER, EXIT_CONTROLS), WHEN(EXIT, EXIT_LOAD_EFER)},
     {"host.s_cet.reserved", "reserved bits of IA32_S_CET must be 0", check_s_cet,
@@ -260,10 +262,18 @@ static bool keeps_pointer(const struct audit *audit, const struct audit_rule *ru
                : answer_zero(answer, pointer & BITS(63, 32));
 }
 
+/* Canonical for a 64-bit host: host.s_cet.canonical says so. */
+static bool keeps_s_cet_size(const struct audit *audit, const struct audit_rule *rule,
+                             struct audit_answer *answer)
+{
+    (void)rule;
+    return ACTS(EXIT, EXIT_HOST_64) || answer_zero(answer, V(HOST_S_CET) & BITS(63, 32));
+}
+
 #define EITHER .flags = AUDIT_EITHER_ERROR
 
 static const struct audit_rule size_rules[] = {
-    {"host.size.host", "the host address-space size control must be as IA32_EFER.LMA is now",
+    {"host.size.host", "the host address-space size control must equal IA32_EFER.LMA as it is now",
      keeps_host_64, PROOFS(BREAKS_ALSO, OFF(EXIT, EXIT_HOST_64), KEEPS, ON(EXIT, EXIT_HOST_64)),
      FIELDS_1(EXIT_CONTROLS), EITHER},
     {"host.size.guest", "an IA-32e mode guest needs a 64-bit host", keeps_guest_64,
@@ -284,6 +294,11 @@ static const struct audit_rule size_rules[] = {
     {"host.ssp", "SSP must be canonical for a 64-bit host, of 32 bits for another", keeps_pointer,
      PROOFS(BREAKS, CET, SYM(HOST_SSP, NOT_CANONICAL_48), KEEPS, CET, SET(HOST_SSP, 0)),
      FIELDS_2(HOST_SSP, EXIT_CONTROLS), WHEN(EXIT, EXIT_LOAD_CET), EITHER},
+    {"host.size.s_cet", "bits 63:32 of IA32_S_CET must be 0 for a host that is not in 64-bit mode",
+     keeps_s_cet_size,
+     PROOFS(BREAKS_ALSO, CET, OFF(EXIT, EXIT_HOST_64), SYM(HOST_S_CET, CANONICAL_UPPER), KEEPS, CET,
+            SYM(HOST_S_CET, CANONICAL_UPPER)),
+     FIELDS_2(HOST_S_CET, EXIT_CONTROLS), WHEN(EXIT, EXIT_LOAD_CET), EITHER},
 };
 
 const struct audit_section audit_address_space =

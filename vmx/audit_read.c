@@ -81,7 +81,7 @@ void audit_facts_read(struct audit_facts *facts)
         .perf_global_allowed = perf_global_allowed(&leaf1),
         .s_cet_allowed = s_cet_allowed(&leaf7),
         .rtit_ctl_allowed =
-            BITS(17, 0) | BITS(22, 19) | BITS(27, 24) | BIT(31) | BITS(47, 32) | BIT(55),
+            BITS(17, 0) | BITS(22, 19) | BITS(27, 24) | BIT(31) | BITS(47, 32) | BITS(56, 55),
         .lbr_ctl_allowed = BITS(3, 0) | BITS(22, 16),
         .ia32e = rdmsr(MSR_IA32_EFER) & EFER_LMA,
         .la57 = read_cr4() & CR4_LA57,

@@ -4,6 +4,11 @@
 
 #include "kernel/format.h"
 #include "kernel/log.h"
+#include "kernel/string.h"
+#include "vmx/dump_fields.h"
+
+#define NAME_SIZE 40 /* of the longest name of a bit */
+#define BITS_SIZE 80 /* of the names of some, with their key */
 
 const char *audit_stage_name(enum audit_stage stage)
 {
@@ -86,7 +91,37 @@ void audit_found_text(const struct audit_answer *answer, char *text, size_t size
     format_text(text, size, decimal || answer->found == 0 ? "%lu" : "0x%lx", answer->found);
 }
 
-static void keys_text(const struct audit_finding *finding, char *text, size_t size)
+/* ` bits="..."` of the bits that are not as they must be, in at most `size` bytes; "" where the
+ * field's bits have no names. */
+static void bits_text(const struct audit_finding *finding, char *text, size_t size)
+{
+    const struct audit_answer *answer = &finding->answer;
+    enum bit_names names = dump_bit_names(answer->field);
+    uint64_t bits = answer->kind == WANT_VALUE ? answer->found ^ answer->want : 0;
+    char list[BITS_SIZE] = "";
+    size_t at = 0;
+
+    text[0] = '\0';
+    for (; names != BIT_NAMES && bits != 0; bits &= bits - 1) {
+        unsigned bit = (unsigned)__builtin_ctzll(bits);
+        char name[NAME_SIZE];
+
+        bit_names_text(names, BIT(bit), bit, name, sizeof(name));
+        if (name[0] == '\0') {
+            format_text(name, sizeof(name), "bit-%u", bit);
+        }
+        if (at + strlen(name) + sizeof(" bits=\" ...\"") >= MIN(size, sizeof(list))) {
+            at += format_text(list + at, sizeof(list) - at, at != 0 ? " ..." : "");
+            break;
+        }
+        at += format_text(list + at, sizeof(list) - at, "%s%s", at != 0 ? " " : "", name);
+    }
+    if (at != 0) {
+        format_text(text, size, " bits=\"%s\"", list);
+    }
+}
+
+static size_t keys_text(const struct audit_finding *finding, char *text, size_t size)
 {
     const struct audit_answer *answer = &finding->answer;
     char found[24];
@@ -98,10 +133,10 @@ static void keys_text(const struct audit_finding *finding, char *text, size_t si
     if (answer->entry != 0) {
         format_text(entry, sizeof(entry), " entry=%u", answer->entry);
     }
-    format_text(text, size, "field=%s value=0x%lx found=%s want=%s%s stage=%s rule=%s%s",
-                vmcs_field_name(vmcs_field_at(answer->field)), finding->value, found, want, entry,
-                audit_stage_name(finding->section->stage), finding->rule->name,
-                finding->rule->flags & AUDIT_MODEL_SPECIFIC ? " model-specific=yes" : "");
+    return format_text(text, size, "field=%s value=0x%lx found=%s want=%s%s stage=%s rule=%s%s",
+                       vmcs_field_name(vmcs_field_at(answer->field)), finding->value, found, want,
+                       entry, audit_stage_name(finding->section->stage), finding->rule->name,
+                       finding->rule->flags & AUDIT_MODEL_SPECIFIC ? " model-specific=yes" : "");
 }
 
 void audit_finding_text(const struct audit_finding *finding, struct audit_lines *lines)
@@ -110,8 +145,11 @@ void audit_finding_text(const struct audit_finding *finding, struct audit_lines 
     const char *title = finding->section->title;
     size_t room = LOG_ROOM;
     char keys[sizeof(lines->first)];
+    size_t length = keys_text(finding, keys, sizeof(keys));
 
-    keys_text(finding, keys, sizeof(keys));
+    if (length + sizeof("broken:") < room) {
+        bits_text(finding, keys + length, MIN(room - sizeof("broken:") - length, BITS_SIZE));
+    }
     lines->second[0] = '\0';
     if (format_text(lines->first, sizeof(lines->first), "%s %s sdm=\"%s\"", rule->sentence, keys,
                     title) <= room) {

@@ -74,7 +74,9 @@ void break_fields(struct vcpu *vcpu, const char *text)
         while (text[length] != '\0' && text[length] != ',') {
             length++;
         }
-        break_field(vcpu, text, length);
+        if (length != 0) {
+            break_field(vcpu, text, length);
+        }
         text += length + (text[length] == ',');
     }
 }

@@ -33,7 +33,8 @@ bool break_parse(const char *word, size_t length, struct break_choice *choice)
     memcpy(text, word, length);
     text[length] = '\0';
     if (!option_number(text, &choice->value)) {
-        choice->why = "after the colon a number is expected, such as 131 or 0x83";
+        choice->why =
+            "after the colon a number of at most 64 bits is expected, such as 131 or 0x83";
         return false;
     }
     return true;

@@ -214,3 +214,17 @@ const struct dump_group dump_groups[DUMP_GROUPS] = {
     GROUP("host", host),
     GROUP("read-only", read_only),
 };
+
+enum bit_names dump_bit_names(unsigned field)
+{
+    for (unsigned i = 0; i < DUMP_GROUPS; i++) {
+        for (unsigned j = 0; j < dump_groups[i].count; j++) {
+            const struct dump_field *row = &dump_groups[i].fields[j];
+
+            if (row->form < BIT_NAMES && row->field == field) {
+                return (enum bit_names)row->form;
+            }
+        }
+    }
+    return BIT_NAMES;
+}

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Private to vmx/dump_*.c: which group a field of the VMCS stands in, and how it is told. Pure. */
+/* Which group a field of the VMCS stands in, and how it is told. Pure. */
 #ifndef VMX_DUMP_FIELDS_H
 #define VMX_DUMP_FIELDS_H
 
@@ -35,5 +35,8 @@ struct dump_group {
 
 #define DUMP_GROUPS 9
 extern const struct dump_group dump_groups[DUMP_GROUPS];
+
+/* Whose the bits of a field are, by its index; BIT_NAMES: they have no names. */
+enum bit_names dump_bit_names(unsigned field);
 
 #endif

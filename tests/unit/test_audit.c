@@ -416,7 +416,7 @@ static void a_finding_is_a_record_or_two(void **state)
     assert_only("control.vpid.not_0");
     audit_finding_text(&findings[0], &lines);
     assert_string_equal(
-        lines.first, "VPID 0 is the hypervisor's field=vpid value=0x0 found=0 want=\"not 0\" "
+        lines.first, "the VPID must not be 0 field=vpid value=0x0 found=0 want=\"not 0\" "
                      "stage=controls rule=control.vpid.not_0 sdm=\"VM-Execution Control Fields\"");
     assert_string_equal(lines.second, "");
     start_again();
@@ -425,6 +425,31 @@ static void a_finding_is_a_record_or_two(void **state)
     assert_only("control.event.length");
     audit_finding_text(&findings[0], &lines);
     assert_non_null(strstr(lines.first, " found=16 want=\"0 to 15\" "));
+}
+
+/* The whole word is no answer where one bit of 32 is wrong. */
+static void wrong_bits_are_named(void **state)
+{
+    struct audit_lines lines;
+
+    (void)state;
+    audit.value[INDEX_GUEST_CR0] &= ~CR0_NE;
+    assert_true(audit_run(&audit, findings, ARRAY_SIZE(findings)) > 0);
+    audit_finding_text(&findings[0], &lines);
+    assert_non_null(strstr(lines.first, " rule=guest.cr0.must_be_1 bits=\"NE\""));
+    start_again();
+    audit.value[INDEX_GUEST_RFLAGS] |= BIT(3) | BITS(31, 22);
+    assert_only("guest.rflags.must_be_0");
+    audit_finding_text(&findings[0], &lines);
+    assert_non_null(strstr(lines.first, " bits=\"bit-3 bit-22 bit-23 "));
+    assert_non_null(strstr(lines.first, " ...\""));
+    assert_true(strlen(lines.first) <= LOG_ROOM);
+    start_again();
+    audit.value[INDEX_PRIMARY_CONTROLS] &= ~(uint64_t)audit.can->range[CONTROL_PRIMARY].must_be_1;
+    assert_true(audit_run(&audit, findings, ARRAY_SIZE(findings)) > 0);
+    audit_finding_text(&findings[0], &lines);
+    assert_string_equal(findings[0].rule->name, "control.primary.must_be_1");
+    assert_non_null(strstr(lines.first, " bits=\"bit-1 "));
 }
 
 static void stages_have_names(void **state)
@@ -448,6 +473,7 @@ int main(void)
         AUDIT_TEST(the_poison_is_refused),
         AUDIT_TEST(what_is_wanted_is_said_in_words),
         AUDIT_TEST(a_finding_is_a_record_or_two),
+        AUDIT_TEST(wrong_bits_are_named),
         AUDIT_TEST(stages_have_names),
     };
 

@@ -7,7 +7,7 @@
 
 #define NO_FIELD  "there is no VMCS field of that name: docs/audit.md has those with rules"
 #define TOO_LONG  "the value is too long: a number, or 0x and up to 16 hexadecimal digits"
-#define NO_NUMBER "after the colon a number is expected, such as 131 or 0x83"
+#define NO_NUMBER "after the colon a number of at most 64 bits is expected, such as 131 or 0x83"
 #define READ_ONLY "the field is read-only"
 #define ABSENT    "this processor does not have that field"
 #define WIDER     "the value is wider than the field"

@@ -16,18 +16,8 @@
 
 #include "kernel/fault.h"
 #include "kernel/log.h"
-#include "kernel/panic.h"
 #include "vmx/bit_names.h"
 #include "vmx/segment.h"
-
-/* kernel/fault.c, of which only vector_name() is of interest here, asks for these. */
-const struct fixup fixups_start[1], fixups_end[1];
-
-void panic_exception(const struct exception_frame *frame)
-{
-    fail_msg("panic: vector %lu", frame->vector);
-    __builtin_unreachable();
-}
 
 static struct vmx_capabilities can;
 static struct audit audit;

@@ -14,17 +14,7 @@
 #include <cmocka.h>
 
 #include "kernel/fault.h"
-#include "kernel/panic.h"
 #include "vmx/qualification.h"
-
-/* kernel/fault.c, of which only vector_name() is of interest here, asks for these. */
-const struct fixup fixups_start[1], fixups_end[1];
-
-void panic_exception(const struct exception_frame *frame)
-{
-    fail_msg("panic: vector %lu", frame->vector);
-    __builtin_unreachable();
-}
 
 #define INTERRUPTION(type, vector) (0x80000000U | (type) << 8 | (vector))
 

@@ -53,12 +53,12 @@ caps_report_SOURCES = vmx/caps_report.c vmx/caps_fixed.c vmx/caps_record.c vmx/c
                       kernel/format.c
 
 UNIT_TESTS += exit_text
-exit_text_SOURCES = vmx/exit_text.c vmx/names.c ept/violation.c kernel/format.c kernel/fault.c
+exit_text_SOURCES = vmx/exit_text.c vmx/names.c ept/violation.c kernel/format.c kernel/vector_names.c
 
 UNIT_TESTS += dump
 dump_SOURCES = $(wildcard vmx/dump_*.c) vmx/segment.c vmx/bit_names.c vmx/controls.c \
                vmx/vmcs_index.c vmx/names.c vmx/exit_text.c ept/violation.c kernel/format.c \
-               kernel/fault.c
+               kernel/vector_names.c
 
 UNIT_TESTS += violation
 violation_SOURCES = ept/violation.c kernel/format.c
@@ -89,7 +89,8 @@ guest_memory_SOURCES = vmx/vm.c ept/ept.c ept/mtrr.c ept/mtrr_map.c kernel/paget
 
 # What the auditor is made of, but for what reads the processor and writes the log.
 AUDIT_SOURCES = $(filter-out vmx/audit_read.c vmx/audit_log.c,$(wildcard vmx/audit*.c)) \
-                vmx/vmcs_index.c vmx/controls.c vmx/names.c kernel/format.c
+                vmx/vmcs_index.c vmx/controls.c vmx/names.c vmx/dump_fields.c vmx/bit_names.c \
+                kernel/format.c kernel/vector_names.c
 
 # What predicts the wrong answers of emulators.
 KNOWN_ERRORS_SOURCES = selftest/known_errors.c selftest/audit_compare.c
