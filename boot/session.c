@@ -88,6 +88,16 @@ static void tally_failure(struct tally *tally, const char *why)
     }
 }
 
+/* The addresses that walk= names are the asked guest's; of the other one only a failure tells. */
+static struct walk_request walk_request(unsigned id, const struct options *options)
+{
+    if (id != 0) {
+        return (struct walk_request){.rip = WALK_RIP_IF_FAILED};
+    }
+    return (struct walk_request){
+        .rip = WALK_RIP_ALWAYS, .gpa = options->walk_gpa, .gva = options->walk_gva};
+}
+
 /* One VM from its memory to its end record, within VMX operation. */
 static void run_vm(unsigned id, const struct guest *guest, const struct boot_module *module,
                    const struct boot *boot, const struct vmx_operation *operation,
@@ -97,6 +107,7 @@ static void run_vm(unsigned id, const struct guest *guest, const struct boot_mod
     char why[64] = "";
     struct vm vm;
     struct run_request request = {
+        .walk = walk_request(id, &boot->options),
         .provoke = id == 0 ? boot->options.provoke : "",
         .audit = boot->options.audit,
         .breaks = id == 0 ? boot->options.breaks : "",

@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Compares docs/log.md with what the sources log: docs/check_log.py
 
-Every topic and key in a log_line() call, and every ` key=%` text that such a call is given, must
-stand in docs/log.md, in the section of its topic (`### topic`), as a table row that begins with
-| `key` |. What stands there and is logged nowhere is stale. Status 1 if anything is amiss.
+Every topic and key in a log_line() call, every key in a walk_line() call, whose topic is walk, and
+every ` key=%` text that such a call is given, must stand in docs/log.md, in the section of its
+topic (`### topic`), as a table row that begins with | `key` |. What stands there and is logged
+nowhere is stale. Status 1 if anything is amiss.
 
 Texts that such a call is given are literals that begin with a blank and a key, and all that
 format_text() puts together but for a `why`; of those it is not known which topic they go to. What
@@ -63,6 +64,12 @@ def logged() -> tuple[dict[tuple[str, str], str], dict[str, str]]:
         for path in sorted((TOP / room).glob("*.c")):
             text = _MACRO.sub("", path.read_text(encoding="utf-8"))
             spans = []
+            for position, arguments in calls(text, "walk_line"):
+                spans.append((position, position + len(arguments)))
+                place = f"{path.relative_to(TOP)}:{text.count(chr(10), 0, position) + 1}"
+                for literal in _LITERAL.findall(arguments):
+                    for key in _KEY.findall(literal):
+                        direct.setdefault(("walk", key), place)
             for position, arguments in calls(text, "log_line"):
                 spans.append((position, position + len(arguments)))
                 literals = [m.group(1) for m in _LITERAL.finditer(arguments)]

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "ept/ept.h"
 
+#include "kernel/image.h"
+#include "kernel/pagewalk.h"
+
 #define WALK_LENGTH 4
 
 enum status ept_init(struct ept *ept, const struct ept_abilities *abilities)
@@ -23,9 +26,16 @@ enum status ept_map(struct ept *ept, gpa_t gpa, hpa_t hpa, uint64_t length, uint
     return pt_map(&ept->table, gpa.value, hpa, length, rights | FIELD_PUT(EPT_MEMORY, type));
 }
 
+/* As the tables' own at(), for the walker to have in place. */
+static inline uint64_t *identity_at(struct pt_memory *memory, hpa_t table)
+{
+    (void)memory;
+    return pointer_to(table);
+}
+
 struct pt_walk ept_walk(struct ept *ept, gpa_t gpa)
 {
-    return pt_walk(&ept->format, &ept->tables.memory, ept->table.root, gpa.value);
+    return pt_walk_with(&ept->format, &ept->tables.memory, identity_at, ept->table.root, gpa.value);
 }
 
 void ept_destroy(struct ept *ept)

@@ -62,6 +62,7 @@
 #define RFLAGS_DF    BIT(10)
 #define RFLAGS_RF    BIT(16)
 #define RFLAGS_VM    BIT(17)
+#define RFLAGS_AC    BIT(18)
 
 /* Of IA32_APIC_BASE. */
 #define APIC_BASE_X2APIC  BIT(10)
@@ -104,6 +105,7 @@
 #define CPUID_1_EDX_MCE         BIT(7)
 #define CPUID_1_EDX_APIC        BIT(9)
 #define CPUID_1_EDX_MTRR        BIT(12)
+#define CPUID_1_EDX_PSE_36      BIT(17)
 #define CPUID_1_EDX_FXSR        BIT(24)
 #define CPUID_7_ECX_OSPKE       BIT(4)
 #define CPUID_80000001_EDX_NX   BIT(20)

@@ -75,6 +75,22 @@ static enum option_verdict parse_break(const char *value, struct options *option
     return option_text(value, ":,", options->breaks, sizeof(options->breaks));
 }
 
+/* One address of each kind: the second of a kind takes the place of the first. */
+static enum option_verdict parse_walk(const char *value, struct options *options)
+{
+    struct walk_option *walk = strncmp(value, "gpa:", 4) == 0   ? &options->walk_gpa
+                               : strncmp(value, "gva:", 4) == 0 ? &options->walk_gva
+                                                                : NULL;
+    bool again;
+
+    if (walk == NULL || !option_hexadecimal(value + 4, &walk->address)) {
+        return OPTION_BAD;
+    }
+    again = walk->asked;
+    walk->asked = true;
+    return again ? OPTION_TWICE : OPTION_ADDED;
+}
+
 static enum option_verdict parse_select(const char *value, struct options *options)
 {
     return option_text(value, "*?", options->select, sizeof(options->select));
@@ -222,6 +238,7 @@ const struct option_row option_rows[] = {
      "com1 to com4 or 0x100 to 0xfff8, then a comma and a divisor of 115200; at most 4"},
     {"audit", parse_audit, "on, strict, off"},
     {"break", parse_break, "FIELD or FIELD:VALUE, several by comma, at most 159 characters"},
+    {"walk", parse_walk, "gpa:0xADDRESS or gva:0xADDRESS, one of each"},
     {"select", parse_select, "a glob over selftests' names, of 0-9 A-Z a-z . _ - * ?, at most 47"},
     {"seed", parse_seed, "a number"},
     {"count", parse_count, "a number of random mutations"},
@@ -230,7 +247,6 @@ const struct option_row option_rows[] = {
     {"machine", parse_machine, "a name of at most 47 of 0-9 A-Z a-z . _ -"},
     {"token", parse_token, "a name of at most 39 of 0-9 A-Z a-z . _ -"},
     {"exit-port", parse_exit_port, "0x1 to 0xffff"},
-    {"walk", NULL, NULL},
     {"vms", NULL, NULL},
 };
 

@@ -20,6 +20,12 @@ struct console_option {
     uint32_t speed; /* bits a second, 115200 where the word names none */
 };
 
+/* An address that a word named. */
+struct walk_option {
+    bool asked;
+    uint64_t address;
+};
+
 struct options {
     char guest[16];  /* a name; empty: the default. Whether it exists, the guest room knows */
     uint64_t memory; /* bytes, a multiple of the page size; 0: the guest's own default */
@@ -32,8 +38,9 @@ struct options {
     const char *unbuilt_mode; /* "bench" and so on: asked for, not in this version; else NULL */
     enum audit_mode audit;    /* the auditor before each launch */
     char breaks[160];         /* break=: FIELD[:VALUE], several by comma; or empty */
-    char select[48];          /* a glob over the names of selftests; empty: all */
-    uint64_t seed, count;     /* of random tests; 0: the test's own */
+    struct walk_option walk_gpa, walk_gva; /* walked when VM 0 ends */
+    char select[48];                       /* a glob over the names of selftests; empty: all */
+    uint64_t seed, count;                  /* of random tests; 0: the test's own */
     char provoke[16]; /* provoke=: the host exception to provoke, to see a panic; or empty */
     /* Told by the launcher, empty or 0 otherwise. */
     char machine[48];   /* such as bochs-3.0 */

@@ -282,6 +282,7 @@ void vm_run(struct vm *vm, const struct vmx_operation *operation, const struct r
     log_memory(vm);
     if (audit_before_launch(vcpu)) {
         run(vcpu);
+        walk_log_end(vcpu, &request->walk);
     }
     vm->exits = vcpu->exits;
     log_end(vm, vcpu->exits);

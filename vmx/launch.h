@@ -4,6 +4,7 @@
 #define VMX_LAUNCH_H
 
 #include "vmx/vm.h"
+#include "vmx/walk_log.h"
 
 /* What a run of a VM is asked for. */
 struct run_request {
@@ -11,7 +12,8 @@ struct run_request {
     uint64_t limit;      /* exits; 0: none */
     const char *provoke; /* what to break, to see it reported: "exit", "unhandled" or "" */
     enum audit_mode audit;
-    const char *breaks; /* break=: VMCS fields to change before launch, or "" */
+    const char *breaks;       /* break=: VMCS fields to change before launch, or "" */
+    struct walk_request walk; /* what to walk when the VM ends */
 };
 
 /*

@@ -6,6 +6,7 @@
 #include "kernel/string.h"
 #include "vmx/segment.h"
 #include "vmx/trace.h"
+#include "vmx/walk_log.h"
 
 static void log_registers(const struct vcpu *vcpu)
 {
@@ -48,22 +49,6 @@ static void log_segments(void)
              vmread(VMCS_GUEST_PENDING_DEBUG));
 }
 
-/* Where the processor's own walk of the EPT ended. */
-static void log_walk(const struct vcpu *vcpu)
-{
-    struct pt_walk walk = ept_walk(&vcpu->vm->ept, vcpu->exit->physical);
-
-    for (unsigned level = vcpu->vm->ept.format.levels; level >= walk.level; level--) {
-        static const char *const names[] = {"", "PTE", "PDE", "PDPTE", "PML4E", "PML5E"};
-        log_line("walk", "gpa=0x%lx level=%u entry=%s table=0x%lx value=0x%lx %s",
-                 vcpu->exit->physical.value, level, names[level], walk.table[level].value,
-                 walk.entry[level],
-                 level > walk.level ? "next=table"
-                 : walk.present     ? "next=page"
-                                    : "next=nothing");
-    }
-}
-
 void report_log(const struct vcpu *vcpu)
 {
     const struct vmx_exit *exit = vcpu->exit;
@@ -77,6 +62,6 @@ void report_log(const struct vcpu *vcpu)
     log_registers(vcpu);
     log_segments();
     if (exit->reason == EXIT_EPT_VIOLATION || exit->reason == EXIT_EPT_MISCONFIGURATION) {
-        log_walk(vcpu);
+        walk_log_exit(vcpu);
     }
 }

@@ -68,7 +68,6 @@ def test_a_bad_value_is_named_with_the_allowed_ones_and_the_default_runs(
         "cpu=1",
         "on-end=monitor",
         "console=screen",
-        "walk=gpa:0x1000",
         "vms=2",
     ],
 )
@@ -89,7 +88,7 @@ def test_a_mode_that_is_not_built_yet_fails_and_runs_nothing_else(mode: str) -> 
 
 def test_what_is_not_built_yet_stands_in_no_list() -> None:
     lists = complaint(once("mode=dance"), "mode=dance") + complaint(once("x=1"), "x=1")
-    for absent in ("bench", "monitor", "walk", "vms"):
+    for absent in ("bench", "monitor", "vms"):
         assert absent not in lists
 
 

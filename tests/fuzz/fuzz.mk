@@ -31,6 +31,9 @@ FUZZERS += mtrr
 fuzz_mtrr_SOURCES = ept/mtrr.c
 fuzz_mtrr_RUNS = 50000
 
+FUZZERS += walk
+fuzz_walk_SOURCES = $(GUEST_WALK_SOURCES)
+
 # --- How they are built and run: nothing below names a fuzzer. ------------------------------------
 
 FUZZ_BINARIES = $(FUZZERS:%=$(BUILD)/fuzz/fuzz_%)

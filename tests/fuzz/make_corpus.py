@@ -25,6 +25,7 @@ OPTIONS = {
            "on-end=reboot console=com2,9600 console=0xe9f8 provoke=page machine=bochs-3.0 "
            "token=a.B-9_ exit-port=0x8900",
     "audit": "audit=strict break=guest_rip,guest_tr_ar:0x89,VPID:0",
+    "walk": "walk=gpa:0x1000 walk=gva:0xFFFF800000000000 walk=gpa:0x0",
     "selftest": "mode=selftest select=audit.gu?st.* seed=0xffffffffffffffff count=20000",
     "bad": "what trace=loud memory=1 cpu=1 mode=bench on-end=monitor console=screen console=com1,7 "
            "guest= token=\" exit-port=0 select=[a] walk=gva:0 audit=1 break=x;y seed=1x vms=2 "
@@ -170,6 +171,39 @@ AUDIT = {
     "controls": audit(4, 0, 3, (CAPABILITIES, 0xf0, (1 << 64) - 1), (CAPABILITIES, 1, 0)),
 }
 
+# --- Walks: choices, registers, then edits of the memory: fuzz_walk.c -----------------------------
+
+WALK_BASE = 0x10000
+READ, WRITE, FETCH, USER = 0, 1 << 24, 1 << 25, 1 << 26
+ALL = 0x7f00  # what the processors can do
+CR0, CR4_PAE, CR4_PSE, LONG = 0x80010001, 0x20, 0x10, 0xd00
+
+
+def walk(choice, gva, cr4=CR4_PAE, efer=LONG, cr0=CR0, pointer=WALK_BASE | 0x1e, cr3=0x4000,
+         pdptes=(0, 0, 0, 0), edits=()):
+    """Four levels of EPT in pages 0 to 3 map guest-physical 4000H and 5000H to pages 4 and 5."""
+    tables = [(512 * level, (WALK_BASE + 0x1000 * (level + 1)) | 7) for level in range(3)]
+    tables += [(512 * 3 + page, (WALK_BASE + 0x1000 * page) | 0x37) for page in (4, 5)]
+    return struct.pack("<IQQIQIHI4I", 7 | 7 << 16 | choice, pointer, gva, cr0, cr3, cr4, efer, 2,
+                       *pdptes) + b"".join(struct.pack("<HQ", *edit) for edit in (*tables, *edits))
+
+
+WALK = {
+    # The guest's tables of four levels are all the one page 4000H, whose entry 0 is itself.
+    "four": walk(ALL | READ, 0x5008, edits=[(512 * 4, 0x4027), (512 * 4 + 5, 0x5067)]),
+    "five": walk(ALL | WRITE, 0x5008, cr4=CR4_PAE | 0x1000, edits=[(512 * 4, 0x4027)]),
+    "user": walk(ALL | FETCH | USER, 0x5000, edits=[(512 * 4, 0x4005), (512 * 4 + 5, 0x5005)]),
+    "large": walk(ALL | READ, 0x1234, edits=[(512 * 4, 0x87)]),
+    "pae": walk(ALL | READ, 0x40005008, efer=0x800, pdptes=(0, 0x4001, 0, 0),
+                edits=[(512 * 4, 0x5007), (512 * 5 + 5, 0x8000000000005007)]),
+    "old": walk(ALL | READ, 0x5008, cr4=CR4_PSE, efer=0,
+                edits=[(512 * 4, 0x4007), (512 * 4 + 2, 0x500700000000)]),
+    "none": walk(ALL | WRITE, 0x5123, cr0=1),
+    "violation": walk(READ, 0x5008, pointer=WALK_BASE | 0x5e, edits=[(512 * 3 + 4, 0x14035)]),
+    "misconfiguration": walk(READ, 0x5008, edits=[(512 * 2, 0x13002)]),
+    "mode": walk(ALL | FETCH, 0x5008, edits=[(512 * 3 + 5, 0x15433), (512 * 4, 0x4007)]),
+}
+
 # --- MTRRs: width, presence, bits of the probe; probe, length, the registers ----------------------
 
 WB, WP = 6, 5
@@ -201,5 +235,7 @@ for seed, content in ACPI.items():
     write("acpi", seed, content)
 for seed, content in AUDIT.items():
     write("audit", seed, content)
+for seed, content in WALK.items():
+    write("walk", seed, content)
 for seed, content in MTRR.items():
     write("mtrr", seed, content)

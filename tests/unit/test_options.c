@@ -76,6 +76,8 @@ static void assert_defaults(const struct options *options)
     assert_string_equal(options->select, "");
     assert_true(options->seed == 0);
     assert_true(options->count == 0);
+    assert_false(options->walk_gpa.asked);
+    assert_false(options->walk_gva.asked);
     assert_string_equal(options->provoke, "");
     assert_string_equal(options->machine, "");
     assert_string_equal(options->token, "");
@@ -100,7 +102,8 @@ static void every_option_is_taken(void **state)
     struct options options = parse_clean(
         "  /boot/lintel.elf guest=tour\tmemory=32M cpu=0 mode=run trace=ring limit=1000 "
         "on-end=reboot console=com2,9600 audit=strict break=guest_rip,guest_tr_ar:0x89 "
-        "select=audit.* seed=0x2a count=7 provoke=stack-guard machine=bochs-3.0 "
+        "walk=gpa:0x1000 walk=gva:0xffff800000000000 select=audit.* seed=0x2a count=7 "
+        "provoke=stack-guard machine=bochs-3.0 "
         "token=4f2c_9.A-z exit-port=0x8900 ");
 
     (void)state;
@@ -116,6 +119,8 @@ static void every_option_is_taken(void **state)
     assert_int_equal(options.audit, AUDIT_STRICT);
     assert_string_equal(options.breaks, "guest_rip,guest_tr_ar:0x89");
     assert_string_equal(options.select, "audit.*");
+    assert_true(options.walk_gpa.asked && options.walk_gpa.address == 0x1000);
+    assert_true(options.walk_gva.asked && options.walk_gva.address == 0xffff800000000000);
     assert_true(options.seed == 0x2a);
     assert_true(options.count == 7);
     assert_string_equal(options.provoke, "stack-guard");
@@ -273,6 +278,29 @@ static void ports_that_end_the_machine(void **state)
     complained("exit-port=f4", allowed);
 }
 
+static void an_address_of_each_kind_is_walked(void **state)
+{
+    const char *allowed = "bad value; allowed: gpa:0xADDRESS or gva:0xADDRESS, one of each";
+    const char *const bad[] = {"walk=gpa:",   "walk=0x1000",    "walk=gpa",
+                               "walk=gva:10", "walk=gva:0x10g", "walk=gpa:0x10000000000000000",
+                               "walk=GPA:0x1"};
+    struct heard heard;
+    struct options options;
+
+    (void)state;
+    options = parse_clean("walk=gva:0x0");
+    assert_true(options.walk_gva.asked && options.walk_gva.address == 0);
+    assert_false(options.walk_gpa.asked);
+    for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+        options = complained(bad[i], allowed);
+        assert_defaults(&options);
+    }
+    options = parse("walk=gpa:0x1 walk=gva:0x2 walk=gpa:0x3 walk=gva:x", &heard);
+    assert_true(options.walk_gpa.address == 3 && options.walk_gva.address == 2);
+    assert_string_equal(heard.text, "walk=gpa:0x3: given twice; the last counts\nwalk=gva:x: bad "
+                                    "value; allowed: gpa:0xADDRESS or gva:0xADDRESS, one of each");
+}
+
 /* An option whose value is a text: each value as it was given, or the complaint about it. */
 struct text_option {
     const char *name, *allowed;
@@ -403,7 +431,7 @@ static void numbers_of_random_tests(void **state)
 
 static void what_is_not_built_says_so(void **state)
 {
-    static const char *const words[] = {"walk=gpa:0x1000", "walk=", "vms=2", "vms="};
+    static const char *const words[] = {"vms=2", "vms="};
     static const char *const modes[] = {"bench", "monitor"};
 
     (void)state;
@@ -486,8 +514,8 @@ static void unknown_words_are_told_what_there_is(void **state)
         /* Two, so that each fits a line of the log. */
         snprintf(expected, sizeof(expected),
                  "%s: unknown option; allowed: guest= memory= cpu= mode= trace= limit= on-end= "
-                 "console= audit= break= select= seed= count=\n"
-                 "%s: and provoke= machine= token= exit-port=",
+                 "console= audit= break= walk= select= seed=\n"
+                 "%s: and count= provoke= machine= token= exit-port=",
                  words[i], words[i]);
         parse(words[i], &heard);
         assert_string_equal(heard.text, expected);
@@ -593,6 +621,7 @@ int main(void)
         cmocka_unit_test(consoles),
         cmocka_unit_test(several_consoles),
         cmocka_unit_test(ports_that_end_the_machine),
+        cmocka_unit_test(an_address_of_each_kind_is_walked),
         cmocka_unit_test(fields_to_break),
         cmocka_unit_test(selftests_to_run),
         cmocka_unit_test(numbers_of_random_tests),

@@ -63,6 +63,16 @@ dump_SOURCES = $(wildcard vmx/dump_*.c) vmx/segment.c vmx/bit_names.c vmx/contro
 UNIT_TESTS += violation
 violation_SOURCES = ept/violation.c kernel/format.c
 
+# What walks EPT and a guest's tables, and says what it found.
+EPT_WALK_SOURCES = ept/walk.c ept/walk_text.c kernel/pagewalk.c kernel/format.c
+GUEST_WALK_SOURCES = vmx/guest_walk.c vmx/guest_walk_text.c $(EPT_WALK_SOURCES)
+
+UNIT_TESTS += walk
+walk_SOURCES = $(EPT_WALK_SOURCES)
+
+UNIT_TESTS += guest_walk
+guest_walk_SOURCES = $(GUEST_WALK_SOURCES)
+
 UNIT_TESTS += mtrr
 mtrr_SOURCES = ept/mtrr.c
 
