@@ -264,10 +264,10 @@ static void run(struct vcpu *vcpu)
     check_host_state(vcpu);
 }
 
-static void log_end(const struct vm *vm, uint64_t exits)
+static void log_end(const struct vm *vm, unsigned vcpu, uint64_t exits)
 {
-    log_line("vm", "end vm=%u vcpu=0 guest=%s why=\"%s\" exits=%lu code=%u", vm->id, vm->guest,
-             vm->end.why, exits, vm->end.code);
+    log_line("vm", "end vm=%u vcpu=%u guest=%s why=\"%s\" exits=%lu code=%u", vm->id, vcpu,
+             vm->guest, vm->end.why, exits, vm->end.code);
 }
 
 void vm_run(struct vm *vm, const struct vmx_operation *operation, const struct run_request *request)
@@ -275,7 +275,7 @@ void vm_run(struct vm *vm, const struct vmx_operation *operation, const struct r
     struct vcpu *vcpu = vm_prepare(vm, operation, request);
 
     if (vcpu == NULL) {
-        log_end(vm, 0);
+        log_end(vm, 0, 0);
         return;
     }
     log_memory(vm);
@@ -283,7 +283,7 @@ void vm_run(struct vm *vm, const struct vmx_operation *operation, const struct r
         run(vcpu);
     }
     vm->exits = vcpu->exits;
-    log_end(vm, vcpu->exits);
+    log_end(vm, vcpu->id, vcpu->exits);
     if (vcpu->exits != 0) {
         statistics_log(vcpu);
     }
