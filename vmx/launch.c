@@ -243,22 +243,32 @@ void vm_release(struct vcpu *vcpu)
     vcpu_destroy(vcpu);
 }
 
+void vcpu_begin(struct vcpu *vcpu)
+{
+    this_cpu()->tenant = vcpu;
+    host_state_save(&vcpu->host);
+    vector_state_reset();
+}
+
+void vcpu_end(const struct vcpu *vcpu)
+{
+    host_state_restore(&vcpu->host);
+    vector_state_reset();
+    this_cpu()->tenant = NULL;
+}
+
 /* From the first entry to the last exit, and the processor as it was. */
 static void run(struct vcpu *vcpu)
 {
     struct vm *vm = vcpu->vm;
 
-    this_cpu()->tenant = vcpu;
-    host_state_save(&vcpu->host);
-    vector_state_reset();
+    vcpu_begin(vcpu);
     log_line("vm", "launch by VMLAUNCH vm=%u vcpu=%u guest=%s", vm->id, vcpu->id, vm->guest);
     vm->waited = console_waited() + time_waited();
     vm->first_entry = rdtsc();
     (void)vmx_count_take(); /* those of the preparation */
     vcpu_loop(vcpu);
-    host_state_restore(&vcpu->host);
-    vector_state_reset();
-    this_cpu()->tenant = NULL;
+    vcpu_end(vcpu);
     trace_drain(vcpu);
     guest_text_flush(vcpu);
     check_host_state(vcpu);
