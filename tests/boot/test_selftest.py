@@ -131,7 +131,7 @@ def test_a_disagreement_is_printed_with_what_makes_it_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     call_the_machine(monkeypatch, "")  # so Bochs's errors are not known
-    run = boot(args=["mode=selftest", "select=audit.random", "count=3000"], timeout=120)
+    run = boot(args=["mode=selftest", "select=audit.random", "count=1700"], timeout=120)
     assert run.status == 1
     (summary,) = run.topic("selftest", "random states")
     # Each is printed: the first in full, the others in a line each.
