@@ -14,7 +14,6 @@
 #include "vmx/audit_read.h"
 #include "vmx/host_state.h"
 #include "vmx/run.h"
-#include "vmx/vector_state.h"
 
 #define RIG_PAGES (ALIGN_UP(sizeof(struct audit_rig), PAGE_SIZE) / PAGE_SIZE)
 #define RIG_VM    0 /* its number in the log */
@@ -215,8 +214,7 @@ static enum status build(struct audit_rig *rig, const struct vmx_operation *oper
         string_copy(why, size, rig->vm.end.why);
         return rig->vm.end.status;
     }
-    this_cpu()->tenant = rig->vcpu;
-    host_state_save(&rig->vcpu->host);
+    vcpu_begin(rig->vcpu);
     audit_sandbox_fill(&rig->sandbox, rig->vcpu->capabilities);
     make_base(rig);
     return STATUS_OK;
@@ -279,10 +277,8 @@ void audit_rig_destroy(struct audit_rig *rig)
 {
     if (rig->vcpu != NULL) {
         audit_msrs_restore(&rig->msrs, NULL);
-        host_state_restore(&rig->vcpu->host);
+        vcpu_end(rig->vcpu);
         check_host(rig);
-        vector_state_reset();
-        this_cpu()->tenant = NULL;
         vm_release(rig->vcpu);
     }
     if (rig->vm.guest != NULL) {

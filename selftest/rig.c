@@ -9,9 +9,7 @@
 #include "kernel/string.h"
 #include "selftest/needs.h"
 #include "vmx/handlers.h"
-#include "vmx/host_state.h"
 #include "vmx/run.h"
-#include "vmx/vector_state.h"
 
 #define RIG_PAGES (ALIGN_UP(sizeof(struct rig), PAGE_SIZE) / PAGE_SIZE)
 #define RIG_TICKS UINT64_C(20000000) /* a guest that runs longer hangs */
@@ -192,13 +190,9 @@ static bool build(struct rig *rig)
 
 static void play(struct rig *rig)
 {
-    this_cpu()->tenant = rig->vcpu;
-    host_state_save(&rig->vcpu->host);
-    vector_state_reset();
+    vcpu_begin(rig->vcpu);
     rig->scenario->run(rig);
-    host_state_restore(&rig->vcpu->host);
-    vector_state_reset();
-    this_cpu()->tenant = NULL;
+    vcpu_end(rig->vcpu);
 }
 
 /* What is built for one scenario is not worth a line of the log each time. */

@@ -99,6 +99,43 @@ bool check_s_cet(const struct audit *audit, const struct audit_rule *rule,
     return answer_zero(answer, first(audit, rule) & ~audit->facts->s_cet_allowed);
 }
 
+bool check_cr0_zeros(const struct audit *audit, const struct audit_rule *rule,
+                     struct audit_answer *answer)
+{
+    return answer_zero(answer, first(audit, rule) & ~audit->can->cr0_fixed1 & ~(CR0_NW | CR0_CD));
+}
+
+bool check_cr4_ones(const struct audit *audit, const struct audit_rule *rule,
+                    struct audit_answer *answer)
+{
+    uint64_t ones = audit->can->cr4_fixed0;
+
+    return answer_equal(answer, first(audit, rule) & ones, ones);
+}
+
+bool check_cr4_zeros(const struct audit *audit, const struct audit_rule *rule,
+                     struct audit_answer *answer)
+{
+    return answer_zero(answer, first(audit, rule) & ~audit->can->cr4_fixed1);
+}
+
+#define CR3_LAM BITS(62, 61)
+
+bool check_cr3(const struct audit *audit, const struct audit_rule *rule,
+               struct audit_answer *answer)
+{
+    uint64_t lam = audit->facts->lam ? CR3_LAM : 0;
+
+    return answer_zero(answer, first(audit, rule) & ~lam & ~BITS(audit->physical_width - 1, 0));
+}
+
+bool check_cet_wp(const struct audit *audit, const struct audit_rule *rule,
+                  struct audit_answer *answer)
+{
+    return !(audit->value[rule->fields[1]] & CR4_CET) ||
+           answer_bit(answer, first(audit, rule), CR0_WP, 1);
+}
+
 #define S_CET_SUPPRESS BIT(10)
 #define S_CET_TRACKER  BIT(11)
 

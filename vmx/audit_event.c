@@ -2,7 +2,6 @@
 /* Rules of the VM-entry control fields: the event that is injected. Pure. */
 #include "vmx/audit_rule.h"
 
-#define INTERRUPTION_OTHER    7
 #define INTERRUPTION_RESERVED BITS(30, 12)
 #define LONGEST_INSTRUCTION   15
 #define HIGHEST_EXCEPTION     31
@@ -112,12 +111,11 @@ static bool keeps_length(const struct audit *audit, const struct audit_rule *rul
     }
 }
 
-#define INJECT(information) SET(ENTRY_INTERRUPTION_INFO, INTERRUPTION_VALID | (information))
-#define TYPE(name)          (INTERRUPTION_##name << 8)
-#define ERROR_CODE          INTERRUPTION_ERROR_CODE
-#define LENGTH(n)           SET(ENTRY_INSTRUCTION_LENGTH, n)
-#define CODE(n)             SET(ENTRY_EXCEPTION_ERROR_CODE, n)
-#define SOFTWARE            INJECT(TYPE(SOFTWARE_INTERRUPT) | 0x80)
+#define TYPE(name) (INTERRUPTION_##name << 8)
+#define ERROR_CODE INTERRUPTION_ERROR_CODE
+#define LENGTH(n)  SET(ENTRY_INSTRUCTION_LENGTH, n)
+#define CODE(n)    SET(ENTRY_EXCEPTION_ERROR_CODE, n)
+#define SOFTWARE   INJECT(TYPE(SOFTWARE_INTERRUPT) | 0x80)
 
 static const struct audit_rule rules[] = {
     {"control.event.type", "the event's interruption type must not be a reserved one", keeps_type,

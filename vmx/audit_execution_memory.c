@@ -7,8 +7,6 @@
 #define EPTP_ACCESSED      BIT(6)
 #define EPTP_SHADOW_STACK  BIT(7)
 #define EPTP_RESERVED      BITS(11, 8)
-#define MEMORY_TYPE_UC     0
-#define MEMORY_TYPE_WB     6
 #define VMFUNC_EPTP_SWITCH BIT(0)
 #define HLATP_RESERVED     (BITS(2, 0) | BITS(11, 5))
 

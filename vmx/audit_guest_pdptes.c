@@ -26,8 +26,8 @@ static bool keeps_pdpte(const struct audit *audit, const struct audit_rule *rule
            answer_zero(answer, reserved(audit, audit->value[rule->fields[0]]));
 }
 
-/* Without EPT they are read from memory, at the address that CR3 holds. A processor may look at
- * them only where CR3 changes. */
+/* Without EPT they are read from memory, at the address that CR3 holds. Where no memory
+ * is to be read, nothing is said of them. */
 static bool keeps_pdptes_in_memory(const struct audit *audit, const struct audit_rule *rule,
                                    struct audit_answer *answer)
 {

@@ -2,7 +2,6 @@
 /* Rules of the guest's control registers, debug registers and MSRs. Pure. */
 #include "vmx/audit_rule.h"
 
-#define CR3_LAM          BITS(62, 61)
 #define BNDCFGS_RESERVED BITS(11, 2)
 
 /* An unrestricted guest may leave protection and paging; NW and CD are never checked, as VM entry
@@ -19,41 +18,11 @@ static bool keeps_cr0_ones(const struct audit *audit, const struct audit_rule *r
     return answer_equal(answer, V(GUEST_CR0) & cr0_ones(audit), cr0_ones(audit));
 }
 
-static bool keeps_cr0_zeros(const struct audit *audit, const struct audit_rule *rule,
-                            struct audit_answer *answer)
-{
-    (void)rule;
-    return answer_zero(answer, V(GUEST_CR0) & ~audit->can->cr0_fixed1 & ~(CR0_NW | CR0_CD));
-}
-
 static bool keeps_pg(const struct audit *audit, const struct audit_rule *rule,
                      struct audit_answer *answer)
 {
     (void)rule;
     return !(V(GUEST_CR0) & CR0_PG) || answer_bit(answer, V(GUEST_CR0), CR0_PE, 1);
-}
-
-static bool keeps_cr4_ones(const struct audit *audit, const struct audit_rule *rule,
-                           struct audit_answer *answer)
-{
-    uint64_t ones = audit->can->cr4_fixed0;
-
-    (void)rule;
-    return answer_equal(answer, V(GUEST_CR4) & ones, ones);
-}
-
-static bool keeps_cr4_zeros(const struct audit *audit, const struct audit_rule *rule,
-                            struct audit_answer *answer)
-{
-    (void)rule;
-    return answer_zero(answer, V(GUEST_CR4) & ~audit->can->cr4_fixed1);
-}
-
-static bool keeps_cet_wp(const struct audit *audit, const struct audit_rule *rule,
-                         struct audit_answer *answer)
-{
-    (void)rule;
-    return !(V(GUEST_CR4) & CR4_CET) || answer_bit(answer, V(GUEST_CR0), CR0_WP, 1);
 }
 
 static bool keeps_debugctl(const struct audit *audit, const struct audit_rule *rule,
@@ -82,15 +51,6 @@ static bool keeps_pcide(const struct audit *audit, const struct audit_rule *rule
 {
     (void)rule;
     return audit->ia32e_guest || answer_bit(answer, V(GUEST_CR4), CR4_PCIDE, 0);
-}
-
-static bool keeps_cr3(const struct audit *audit, const struct audit_rule *rule,
-                      struct audit_answer *answer)
-{
-    uint64_t lam = audit->facts->lam ? CR3_LAM : 0;
-
-    (void)rule;
-    return answer_zero(answer, V(GUEST_CR3) & ~lam & ~BITS(audit->physical_width - 1, 0));
 }
 
 static bool keeps_efer_lma(const struct audit *audit, const struct audit_rule *rule,
@@ -164,7 +124,7 @@ static const struct audit_rule rules[] = {
             OFF(SECONDARY, SECONDARY_UNRESTRICTED), LOWER(GUEST_CR0, 31), KEEPS, AS(UNPAGED), KEEPS,
             AS(REAL)),
      FIELDS_1(GUEST_CR0)},
-    {"guest.cr0.must_be_0", "bits that VMX operation fixes to 0 in CR0 must be 0", keeps_cr0_zeros,
+    {"guest.cr0.must_be_0", "bits that VMX operation fixes to 0 in CR0 must be 0", check_cr0_zeros,
      PROOFS(BREAKS, OR_SYM(GUEST_CR0, CR0_REFUSED), BREAKS, RAISE(GUEST_CR0, 63), KEEPS,
             RAISE(GUEST_CR0, 30), KEEPS, RAISE(GUEST_CR0, 29), RAISE(GUEST_CR0, 30)),
      FIELDS_1(GUEST_CR0)},
@@ -172,13 +132,13 @@ static const struct audit_rule rules[] = {
      PROOFS(BREAKS, AS(PROTECTED), ON(SECONDARY, SECONDARY_UNRESTRICTED), LOWER(GUEST_CR0, 0),
             KEEPS, AS(REAL)),
      FIELDS_1(GUEST_CR0)},
-    {"guest.cr4.must_be_1", "bits that VMX operation fixes to 1 in CR4 must be 1", keeps_cr4_ones,
+    {"guest.cr4.must_be_1", "bits that VMX operation fixes to 1 in CR4 must be 1", check_cr4_ones,
      PROOFS(BREAKS, LOWER(GUEST_CR4, 13), KEEPS, RAISE(GUEST_CR4, 7)), FIELDS_1(GUEST_CR4)},
-    {"guest.cr4.must_be_0", "bits that VMX operation fixes to 0 in CR4 must be 0", keeps_cr4_zeros,
+    {"guest.cr4.must_be_0", "bits that VMX operation fixes to 0 in CR4 must be 0", check_cr4_zeros,
      PROOFS(BREAKS, OR_SYM(GUEST_CR4, CR4_REFUSED), BREAKS, RAISE(GUEST_CR4, 63), KEEPS,
             RAISE(GUEST_CR4, 7)),
      FIELDS_1(GUEST_CR4)},
-    {"guest.cr4.cet", "CR4.CET needs CR0.WP", keeps_cet_wp,
+    {"guest.cr4.cet", "CR4.CET needs CR0.WP", check_cet_wp,
      PROOFS(BREAKS, NEED(CR4_CET), RAISE(GUEST_CR4, 23), LOWER(GUEST_CR0, 16), KEEPS, NEED(CR4_CET),
             RAISE(GUEST_CR4, 23), RAISE(GUEST_CR0, 16), KEEPS, LOWER(GUEST_CR0, 16)),
      FIELDS_2(GUEST_CR0, GUEST_CR4)},
@@ -199,7 +159,7 @@ static const struct audit_rule rules[] = {
      PROOFS(BREAKS, NEED(CR4_PCIDE), AS(PROTECTED), RAISE(GUEST_CR4, 17), KEEPS, NEED(CR4_PCIDE),
             RAISE(GUEST_CR4, 17)),
      FIELDS_2(GUEST_CR4, ENTRY_CONTROLS)},
-    {"guest.cr3.width", "CR3 must set no bit beyond the physical-address width", keeps_cr3,
+    {"guest.cr3.width", "CR3 must set no bit beyond the physical-address width", check_cr3,
      PROOFS(BREAKS, OR_SYM(GUEST_CR3, CR3_WIDTH), BREAKS, RAISE(GUEST_CR3, 52), BREAKS,
             RAISE(GUEST_CR3, 63), KEEPS, OR_SYM(GUEST_CR3, CR3_TOP), KEEPS, OR(GUEST_CR3, 0xFFF)),
      FIELDS_1(GUEST_CR3)},

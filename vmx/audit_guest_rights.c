@@ -1,17 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Rules of the guest's segment registers: access rights outside virtual-8086 mode. Pure. */
 #include "vmx/audit_rule.h"
+#include "vmx/segment.h"
 
-#define AR_TYPE          BITS(3, 0)
-#define AR_S             BIT(4)
-#define AR_DPL           BITS(6, 5)
-#define AR_P             BIT(7)
-#define AR_RESERVED_LOW  BITS(11, 8)
-#define AR_L             BIT(13)
-#define AR_DB            BIT(14)
-#define AR_G             BIT(15)
-#define AR_UNUSABLE      BIT(16)
-#define AR_RESERVED_HIGH BITS(31, 17)
+#define RIGHTS_LOW  BITS(11, 8)
+#define RIGHTS_HIGH BITS(31, 17)
 
 /* Types. SDM vol. 3A, "Code- and Data-Segment Descriptor Types"; "System Descriptor Types". */
 #define TYPE_READ_WRITE  3
@@ -43,7 +36,8 @@ static bool looked_at(const struct audit *audit, const struct audit_rule *rule)
     if (field == INDEX_GUEST_CS_AR) {
         return !audit->v86;
     }
-    return (field == INDEX_GUEST_LDTR_AR || !audit->v86) && !(rights(audit, rule) & AR_UNUSABLE);
+    return (field == INDEX_GUEST_LDTR_AR || !audit->v86) &&
+           !(rights(audit, rule) & RIGHTS_UNUSABLE);
 }
 
 static uint64_t types_of(const struct audit *audit, uint8_t field)
@@ -65,8 +59,8 @@ static uint64_t types_of(const struct audit *audit, uint8_t field)
 static bool keeps_type(const struct audit *audit, const struct audit_rule *rule,
                        struct audit_answer *answer)
 {
-    return !looked_at(audit, rule) ||
-           answer_among(answer, rights(audit, rule) & AR_TYPE, types_of(audit, rule->fields[0]));
+    return !looked_at(audit, rule) || answer_among(answer, rights(audit, rule) & RIGHTS_TYPE,
+                                                   types_of(audit, rule->fields[0]));
 }
 
 static bool keeps_tr_type_32(const struct audit *audit, const struct audit_rule *rule,
@@ -84,19 +78,19 @@ static bool keeps_s(const struct audit *audit, const struct audit_rule *rule,
                     struct audit_answer *answer)
 {
     return !looked_at(audit, rule) ||
-           answer_bit(answer, rights(audit, rule), AR_S, !is_system(rule->fields[0]));
+           answer_bit(answer, rights(audit, rule), RIGHTS_S, !is_system(rule->fields[0]));
 }
 
 static uint64_t dpl(uint64_t access_rights)
 {
-    return FIELD_GET(AR_DPL, access_rights);
+    return FIELD_GET(RIGHTS_DPL, access_rights);
 }
 
 /* Up to the SS's DPL for conforming code, exactly it for other code, 0 for data. */
 static bool keeps_cs_dpl(const struct audit *audit, const struct audit_rule *rule,
                          struct audit_answer *answer)
 {
-    uint64_t type = V(GUEST_CS_AR) & AR_TYPE;
+    uint64_t type = V(GUEST_CS_AR) & RIGHTS_TYPE;
     uint64_t mine = dpl(V(GUEST_CS_AR));
     uint64_t stack = dpl(V(GUEST_SS_AR));
 
@@ -128,7 +122,7 @@ static bool keeps_ss_dpl_rpl(const struct audit *audit, const struct audit_rule 
 static bool keeps_ss_dpl_0(const struct audit *audit, const struct audit_rule *rule,
                            struct audit_answer *answer)
 {
-    bool must = (V(GUEST_CS_AR) & AR_TYPE) == TYPE_READ_WRITE || !(V(GUEST_CR0) & CR0_PE);
+    bool must = (V(GUEST_CS_AR) & RIGHTS_TYPE) == TYPE_READ_WRITE || !(V(GUEST_CR0) & CR0_PE);
 
     (void)rule;
     return audit->v86 || !must || answer_number(answer, dpl(V(GUEST_SS_AR)), 0);
@@ -141,33 +135,33 @@ static bool keeps_data_dpl(const struct audit *audit, const struct audit_rule *r
     uint64_t rpl = audit->value[rule->fields[1]] & SELECTOR_RPL;
 
     return audit->unrestricted || !looked_at(audit, rule) ||
-           (rights(audit, rule) & AR_TYPE) > HIGHEST_WITH_DPL ||
+           (rights(audit, rule) & RIGHTS_TYPE) > HIGHEST_WITH_DPL ||
            answer_among(answer, dpl(rights(audit, rule)), BITS(3, rpl));
 }
 
 static bool keeps_present(const struct audit *audit, const struct audit_rule *rule,
                           struct audit_answer *answer)
 {
-    return !looked_at(audit, rule) || answer_bit(answer, rights(audit, rule), AR_P, 1);
+    return !looked_at(audit, rule) || answer_bit(answer, rights(audit, rule), RIGHTS_P, 1);
 }
 
 static bool keeps_low(const struct audit *audit, const struct audit_rule *rule,
                       struct audit_answer *answer)
 {
-    return !looked_at(audit, rule) || answer_zero(answer, rights(audit, rule) & AR_RESERVED_LOW);
+    return !looked_at(audit, rule) || answer_zero(answer, rights(audit, rule) & RIGHTS_LOW);
 }
 
 static bool keeps_high(const struct audit *audit, const struct audit_rule *rule,
                        struct audit_answer *answer)
 {
-    return !looked_at(audit, rule) || answer_zero(answer, rights(audit, rule) & AR_RESERVED_HIGH);
+    return !looked_at(audit, rule) || answer_zero(answer, rights(audit, rule) & RIGHTS_HIGH);
 }
 
 static bool keeps_db(const struct audit *audit, const struct audit_rule *rule,
                      struct audit_answer *answer)
 {
-    return !looked_at(audit, rule) || !audit->ia32e_guest || !(rights(audit, rule) & AR_L) ||
-           answer_bit(answer, rights(audit, rule), AR_DB, 0);
+    return !looked_at(audit, rule) || !audit->ia32e_guest || !(rights(audit, rule) & RIGHTS_L) ||
+           answer_bit(answer, rights(audit, rule), RIGHTS_DB, 0);
 }
 
 /* Fields: access rights and limit. */
@@ -176,20 +170,20 @@ static bool keeps_bytes(const struct audit *audit, const struct audit_rule *rule
 {
     return !looked_at(audit, rule) ||
            (audit->value[rule->fields[1]] & BITS(11, 0)) == BITS(11, 0) ||
-           answer_bit(answer, rights(audit, rule), AR_G, 0);
+           answer_bit(answer, rights(audit, rule), RIGHTS_G, 0);
 }
 
 static bool keeps_pages(const struct audit *audit, const struct audit_rule *rule,
                         struct audit_answer *answer)
 {
     return !looked_at(audit, rule) || (audit->value[rule->fields[1]] & BITS(31, 20)) == 0 ||
-           answer_bit(answer, rights(audit, rule), AR_G, 1);
+           answer_bit(answer, rights(audit, rule), RIGHTS_G, 1);
 }
 
 static bool keeps_usable(const struct audit *audit, const struct audit_rule *rule,
                          struct audit_answer *answer)
 {
-    return answer_bit(answer, rights(audit, rule), AR_UNUSABLE, 0);
+    return answer_bit(answer, rights(audit, rule), RIGHTS_UNUSABLE, 0);
 }
 
 #define TYPE(R, type) CLEAR(GUEST_##R##_AR, 0xF), OR(GUEST_##R##_AR, type)
@@ -203,8 +197,8 @@ static bool keeps_usable(const struct audit *audit, const struct audit_rule *rul
 /* What all eight registers have in common; the steps that follow make R usable first. */
 #define S(R, low, name, kind, more, ...)                                                           \
     RULE("guest." low ".s", "S of " name " must be that of " kind, keeps_s,                        \
-         PROOFS(more(XOR(GUEST_##R##_AR, AR_S)) BREAKS, __VA_ARGS__ XOR(GUEST_##R##_AR, AR_S),     \
-                KEEPS, __VA_ARGS__ AS_IT_IS),                                                      \
+         PROOFS(more(XOR(GUEST_##R##_AR, RIGHTS_S)) BREAKS,                                        \
+                __VA_ARGS__ XOR(GUEST_##R##_AR, RIGHTS_S), KEEPS, __VA_ARGS__ AS_IT_IS),           \
          FIELDS_1(GUEST_##R##_AR))
 #define PRESENT(R, low, name, more, ...)                                                           \
     RULE("guest." low ".present", name " must be present", keeps_present,                          \
@@ -248,7 +242,7 @@ static bool keeps_usable(const struct audit *audit, const struct audit_rule *rul
          keeps_type,                                                                               \
          PROOFS(BREAKS, __VA_ARGS__ TYPE(R, 2), BREAKS, __VA_ARGS__ TYPE(R, 9), BREAKS,            \
                 __VA_ARGS__ TYPE(R, 13), KEEPS, __VA_ARGS__ TYPE(R, 1), KEEPS,                     \
-                __VA_ARGS__ TYPE(R, 15), KEEPS, SET(GUEST_##R##_AR, AR_UNUSABLE)),                 \
+                __VA_ARGS__ TYPE(R, 15), KEEPS, SET(GUEST_##R##_AR, RIGHTS_UNUSABLE)),             \
          FIELDS_1(GUEST_##R##_AR)),                                                                \
         S(R, low, "a usable " #R, "a code or data segment: 1", NO_MORE, __VA_ARGS__),              \
         RULE("guest." low ".dpl",                                                                  \
@@ -286,7 +280,7 @@ static const struct audit_rule rules[] = {
     {"guest.ss.type", "a usable SS must be accessed, writable data", keeps_type,
      PROOFS(BREAKS, TYPE(SS, 1), BREAKS, TYPE(SS, 11), BREAKS, TYPE(SS, 2), BREAKS,
             SET(GUEST_SS_SELECTOR, 0), TYPE(SS, 1), KEEPS, TYPE(SS, 7), KEEPS,
-            SET(GUEST_SS_AR, AR_UNUSABLE)),
+            SET(GUEST_SS_AR, RIGHTS_UNUSABLE)),
      FIELDS_1(GUEST_SS_AR)},
     S(SS, "ss", "a usable SS", "a code or data segment: 1", NULL_TOO, ),
     {"guest.ss.dpl.rpl", "the DPL of SS must be its RPL (without unrestricted guest)",
@@ -321,7 +315,7 @@ static const struct audit_rule rules[] = {
 
     {"guest.ldtr.type", "a usable LDTR must be an LDT", keeps_type,
      PROOFS(BREAKS, AS(LDT), TYPE(LDTR, 3), BREAKS, AS(LDT), TYPE(LDTR, 0), KEEPS, AS(LDT), KEEPS,
-            SET(GUEST_LDTR_AR, AR_UNUSABLE)),
+            SET(GUEST_LDTR_AR, RIGHTS_UNUSABLE)),
      FIELDS_1(GUEST_LDTR_AR)},
     S(LDTR, "ldtr", "a usable LDTR", "a system segment: 0", NO_MORE, AS(LDT), ),
     REST(LDTR, "ldtr", "a usable LDTR", NO_MORE, AS(LDT), ),

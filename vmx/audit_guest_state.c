@@ -17,7 +17,6 @@ enum activity { ACTIVE, HLT, SHUTDOWN, WAIT_FOR_SIPI };
 #define PENDING_RESERVED   (BITS(63, 17) | BIT(15) | BIT(13) | BITS(10, 4))
 #define DEBUGCTL_BTF       BIT(1)
 #define AR_DPL             BITS(6, 5)
-#define INTERRUPTION_OTHER 7
 
 static bool keeps_activity(const struct audit *audit, const struct audit_rule *rule,
                            struct audit_answer *answer)
@@ -227,13 +226,12 @@ static bool keeps_rtm_mov_ss(const struct audit *audit, const struct audit_rule 
            answer_bit(answer, V(GUEST_INTERRUPTIBILITY), BLOCKING_MOV_SS, 0);
 }
 
-#define INJECT(information) SET(ENTRY_INTERRUPTION_INFO, INTERRUPTION_VALID | (information))
-#define NMI                 INJECT(INTERRUPTION_NMI << 8 | VECTOR_NMI)
-#define EXTERNAL            INJECT(0x20), RAISE(GUEST_RFLAGS, 9)
-#define EXCEPTION(vector)   INJECT(INTERRUPTION_HARDWARE_EXCEPTION << 8 | (vector))
-#define IN(state)           NEED(state), SET(GUEST_ACTIVITY, state)
-#define BLOCK(bits)         SET(GUEST_INTERRUPTIBILITY, bits)
-#define PENDING(bits)       SET(GUEST_PENDING_DEBUG, bits)
+#define NMI               INJECT(INTERRUPTION_NMI << 8 | VECTOR_NMI)
+#define EXTERNAL          INJECT(0x20), RAISE(GUEST_RFLAGS, 9)
+#define EXCEPTION(vector) INJECT(INTERRUPTION_HARDWARE_EXCEPTION << 8 | (vector))
+#define IN(state)         NEED(state), SET(GUEST_ACTIVITY, state)
+#define BLOCK(bits)       SET(GUEST_INTERRUPTIBILITY, bits)
+#define PENDING(bits)     SET(GUEST_PENDING_DEBUG, bits)
 
 static const struct audit_rule rules[] = {
     {"guest.activity.supported", "the activity state must be a supported one", keeps_activity,

@@ -6,9 +6,7 @@
 #include "vmx/audit_rule.h"
 
 #define SELECTOR_RPL_TI BITS(2, 0)
-#define CR3_LAM         BITS(62, 61)
 
-/* CR0.NW and CR0.CD are never checked: VM exits do not change them. */
 static bool keeps_cr0_ones(const struct audit *audit, const struct audit_rule *rule,
                            struct audit_answer *answer)
 {
@@ -16,45 +14,6 @@ static bool keeps_cr0_ones(const struct audit *audit, const struct audit_rule *r
 
     (void)rule;
     return answer_equal(answer, V(HOST_CR0) & ones, ones);
-}
-
-static bool keeps_cr0_zeros(const struct audit *audit, const struct audit_rule *rule,
-                            struct audit_answer *answer)
-{
-    (void)rule;
-    return answer_zero(answer, V(HOST_CR0) & ~audit->can->cr0_fixed1 & ~(CR0_NW | CR0_CD));
-}
-
-static bool keeps_cr4_ones(const struct audit *audit, const struct audit_rule *rule,
-                           struct audit_answer *answer)
-{
-    uint64_t ones = audit->can->cr4_fixed0;
-
-    (void)rule;
-    return answer_equal(answer, V(HOST_CR4) & ones, ones);
-}
-
-static bool keeps_cr4_zeros(const struct audit *audit, const struct audit_rule *rule,
-                            struct audit_answer *answer)
-{
-    (void)rule;
-    return answer_zero(answer, V(HOST_CR4) & ~audit->can->cr4_fixed1);
-}
-
-static bool keeps_cet_wp(const struct audit *audit, const struct audit_rule *rule,
-                         struct audit_answer *answer)
-{
-    (void)rule;
-    return !(V(HOST_CR4) & CR4_CET) || answer_bit(answer, V(HOST_CR0), CR0_WP, 1);
-}
-
-static bool keeps_cr3(const struct audit *audit, const struct audit_rule *rule,
-                      struct audit_answer *answer)
-{
-    uint64_t lam = audit->facts->lam ? CR3_LAM : 0;
-
-    (void)rule;
-    return answer_zero(answer, V(HOST_CR3) & ~lam & ~BITS(audit->physical_width - 1, 0));
 }
 
 /* Both are the "host address-space size" control's value. */
@@ -97,22 +56,22 @@ static const struct audit_rule register_rules[] = {
      PROOFS(BREAKS, LOWER(HOST_CR0, 5), BREAKS, LOWER(HOST_CR0, 31), BREAKS, LOWER(HOST_CR0, 0),
             KEEPS, RAISE(HOST_CR0, 1)),
      FIELDS_1(HOST_CR0)},
-    {"host.cr0.must_be_0", "bits that VMX operation fixes to 0 in CR0 must be 0", keeps_cr0_zeros,
+    {"host.cr0.must_be_0", "bits that VMX operation fixes to 0 in CR0 must be 0", check_cr0_zeros,
      PROOFS(BREAKS, OR_SYM(HOST_CR0, CR0_REFUSED), BREAKS, RAISE(HOST_CR0, 63), BREAKS,
             MANY(EXIT_MSR_STORE), BREAKS, MANY(EXIT_MSR_LOAD), BREAKS, MANY(ENTRY_MSR_LOAD), KEEPS,
             RAISE(HOST_CR0, 1)),
      FIELDS_1(HOST_CR0)},
-    {"host.cr4.must_be_1", "bits that VMX operation fixes to 1 in CR4 must be 1", keeps_cr4_ones,
+    {"host.cr4.must_be_1", "bits that VMX operation fixes to 1 in CR4 must be 1", check_cr4_ones,
      PROOFS(BREAKS, LOWER(HOST_CR4, 13), KEEPS, RAISE(HOST_CR4, 7)), FIELDS_1(HOST_CR4)},
-    {"host.cr4.must_be_0", "bits that VMX operation fixes to 0 in CR4 must be 0", keeps_cr4_zeros,
+    {"host.cr4.must_be_0", "bits that VMX operation fixes to 0 in CR4 must be 0", check_cr4_zeros,
      PROOFS(BREAKS, OR_SYM(HOST_CR4, CR4_REFUSED), BREAKS, RAISE(HOST_CR4, 63), KEEPS,
             RAISE(HOST_CR4, 7)),
      FIELDS_1(HOST_CR4)},
-    {"host.cr4.cet", "CR4.CET needs CR0.WP", keeps_cet_wp,
+    {"host.cr4.cet", "CR4.CET needs CR0.WP", check_cet_wp,
      PROOFS(BREAKS, NEED(CR4_CET), RAISE(HOST_CR4, 23), LOWER(HOST_CR0, 16), KEEPS,
             LOWER(HOST_CR4, 23), LOWER(HOST_CR0, 16)),
      FIELDS_2(HOST_CR0, HOST_CR4)},
-    {"host.cr3.width", "CR3 must set no bit beyond the physical-address width", keeps_cr3,
+    {"host.cr3.width", "CR3 must set no bit beyond the physical-address width", check_cr3,
      PROOFS(BREAKS, OR_SYM(HOST_CR3, CR3_WIDTH), BREAKS, RAISE(HOST_CR3, 52), BREAKS,
             RAISE(HOST_CR3, 63), KEEPS, RAISE(HOST_CR3, 3)),
      FIELDS_1(HOST_CR3)},

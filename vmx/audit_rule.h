@@ -67,6 +67,10 @@
 #define POKE_SYM(at, s)   STEP(STEP_POKE_SYMBOL, 0, SYMBOL_##s, (at))
 #define IN_SANDBOX(f, at) SYM_PLUS(f, SANDBOX, at)
 
+/* An event that VM entry injects. */
+#define INTERRUPTION_OTHER  7 /* a type: the monitor trap flag */
+#define INJECT(information) SET(ENTRY_INTERRUPTION_INFO, INTERRUPTION_VALID | (information))
+
 /* Answers. Each gives whether the rule is kept. */
 static inline bool answer_zero(struct audit_answer *answer, uint64_t bits)
 {
@@ -146,6 +150,11 @@ audit_check check_efer;        /* no reserved bit */
 audit_check check_perf_global; /* no reserved bit */
 audit_check check_s_cet;       /* no reserved bit */
 audit_check check_s_cet_track; /* SUPPRESS and TRACKER not both */
+audit_check check_cr0_zeros;   /* of CR0, but for NW and CD, which neither entry nor exit changes */
+audit_check check_cr4_ones;
+audit_check check_cr4_zeros;
+audit_check check_cr3;       /* no bit beyond the width, but for those of LAM */
+audit_check check_cet_wp;    /* fields: CR0 and CR4 */
 audit_check check_must_be_1; /* what the capability MSR of the group of `mask` says of the field */
 audit_check check_must_be_0;
 audit_check check_wants;    /* the controls of `mask` must act; found is 0 where one does not */

@@ -243,32 +243,42 @@ void vm_release(struct vcpu *vcpu)
     vcpu_destroy(vcpu);
 }
 
+void vcpu_begin(struct vcpu *vcpu)
+{
+    this_cpu()->tenant = vcpu;
+    host_state_save(&vcpu->host);
+    vector_state_reset();
+}
+
+void vcpu_end(const struct vcpu *vcpu)
+{
+    host_state_restore(&vcpu->host);
+    vector_state_reset();
+    this_cpu()->tenant = NULL;
+}
+
 /* From the first entry to the last exit, and the processor as it was. */
 static void run(struct vcpu *vcpu)
 {
     struct vm *vm = vcpu->vm;
 
-    this_cpu()->tenant = vcpu;
-    host_state_save(&vcpu->host);
-    vector_state_reset();
+    vcpu_begin(vcpu);
     log_line("vm", "launch by VMLAUNCH vm=%u vcpu=%u guest=%s", vm->id, vcpu->id, vm->guest);
     console_drain(); /* a guest that stops the processor would keep what is still in the FIFO */
     vm->waited = console_waited() + time_waited();
     vm->first_entry = rdtsc();
     (void)vmx_count_take(); /* those of the preparation */
     vcpu_loop(vcpu);
-    host_state_restore(&vcpu->host);
-    vector_state_reset();
-    this_cpu()->tenant = NULL;
+    vcpu_end(vcpu);
     trace_drain(vcpu);
     guest_text_flush(vcpu);
     check_host_state(vcpu);
 }
 
-static void log_end(const struct vm *vm, uint64_t exits)
+static void log_end(const struct vm *vm, unsigned vcpu, uint64_t exits)
 {
-    log_line("vm", "end vm=%u vcpu=0 guest=%s why=\"%s\" exits=%lu code=%u", vm->id, vm->guest,
-             vm->end.why, exits, vm->end.code);
+    log_line("vm", "end vm=%u vcpu=%u guest=%s why=\"%s\" exits=%lu code=%u", vm->id, vcpu,
+             vm->guest, vm->end.why, exits, vm->end.code);
 }
 
 void vm_run(struct vm *vm, const struct vmx_operation *operation, const struct run_request *request)
@@ -276,7 +286,7 @@ void vm_run(struct vm *vm, const struct vmx_operation *operation, const struct r
     struct vcpu *vcpu = vm_prepare(vm, operation, request);
 
     if (vcpu == NULL) {
-        log_end(vm, 0);
+        log_end(vm, 0, 0);
         return;
     }
     log_memory(vm);
@@ -285,7 +295,7 @@ void vm_run(struct vm *vm, const struct vmx_operation *operation, const struct r
         walk_log_end(vcpu, &request->walk);
     }
     vm->exits = vcpu->exits;
-    log_end(vm, vcpu->exits);
+    log_end(vm, vcpu->id, vcpu->exits);
     if (vcpu->exits != 0) {
         statistics_log(vcpu);
     }

@@ -34,6 +34,11 @@ struct vcpu *vm_prepare(struct vm *vm, const struct vmx_operation *operation,
                         const struct run_request *request);
 void vm_release(struct vcpu *vcpu);
 
+/* Takes the running processor for a prepared vcpu, and gives it back as it was: around all entries.
+ */
+void vcpu_begin(struct vcpu *vcpu);
+void vcpu_end(const struct vcpu *vcpu);
+
 /*
  * Prepares the VM, audits its VMCS, launches it and runs it until it ends; vm->end tells how, and
  * is logged, with the statistics. A failure before the first entry is an ending too. The

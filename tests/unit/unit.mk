@@ -53,7 +53,8 @@ caps_report_SOURCES = vmx/caps_report.c vmx/caps_fixed.c vmx/caps_record.c vmx/c
                       kernel/format.c
 
 UNIT_TESTS += exit_text
-exit_text_SOURCES = vmx/exit_text.c vmx/names.c ept/violation.c kernel/format.c kernel/vector_names.c
+exit_text_SOURCES = vmx/exit_text.c vmx/names.c ept/violation.c kernel/format.c \
+                    kernel/vector_names.c
 
 UNIT_TESTS += dump
 dump_SOURCES = $(wildcard vmx/dump_*.c) vmx/segment.c vmx/bit_names.c vmx/controls.c \
