@@ -29,8 +29,15 @@ acpi_SOURCES = $(wildcard kernel/acpi*.c) kernel/format.c
 UNIT_TESTS += pages
 pages_SOURCES = kernel/pages.c kernel/pagezones.c
 
+# The one walker, whole.
+PAGE_TABLE_SOURCES = kernel/pagetable.c kernel/pageedit.c kernel/pagejoin.c kernel/pagechange.c \
+                     kernel/pagerun.c kernel/pagewalk.c
+
 UNIT_TESTS += pagetable
-pagetable_SOURCES = kernel/pagetable.c kernel/pagewalk.c
+pagetable_SOURCES = $(PAGE_TABLE_SOURCES)
+
+UNIT_TESTS += pageedit
+pageedit_SOURCES = $(PAGE_TABLE_SOURCES)
 
 UNIT_TESTS += place
 place_SOURCES = kernel/place.c
@@ -64,9 +71,8 @@ UNIT_TESTS += guest_cr
 guest_cr_SOURCES = vmx/guest_cr.c
 
 UNIT_TESTS += guest_memory
-guest_memory_SOURCES = vmx/vm.c ept/ept.c kernel/pagetable.c kernel/pagewalk.c \
-                       kernel/table_memory.c kernel/format.c \
-                       kernel/status.c
+guest_memory_SOURCES = vmx/vm.c ept/ept.c $(PAGE_TABLE_SOURCES) kernel/table_memory.c \
+                       kernel/format.c kernel/status.c
 
 # What the auditor is made of, but for what reads the processor and writes the log.
 AUDIT_SOURCES = $(filter-out vmx/audit_read.c vmx/audit_log.c,$(wildcard vmx/audit*.c)) \
