@@ -39,6 +39,12 @@ pagetable_SOURCES = $(PAGE_TABLE_SOURCES)
 UNIT_TESTS += pageedit
 pageedit_SOURCES = $(PAGE_TABLE_SOURCES)
 
+UNIT_TESTS += ept
+ept_SOURCES = ept/ept.c $(PAGE_TABLE_SOURCES)
+
+UNIT_TESTS += ept_model
+ept_model_SOURCES = $(PAGE_TABLE_SOURCES)
+
 UNIT_TESTS += place
 place_SOURCES = kernel/place.c
 
