@@ -45,6 +45,9 @@ ept_SOURCES = ept/ept.c $(PAGE_TABLE_SOURCES)
 UNIT_TESTS += ept_model
 ept_model_SOURCES = $(PAGE_TABLE_SOURCES)
 
+UNIT_TESTS += ept_tlb
+ept_tlb_SOURCES = ept/ept.c ept/invalidate.c $(PAGE_TABLE_SOURCES)
+
 UNIT_TESTS += place
 place_SOURCES = kernel/place.c
 
