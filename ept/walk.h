@@ -12,9 +12,6 @@
 #include "kernel/physical.h"
 #include "kernel/types.h"
 
-#define EPT_IGNORE_PAT  BIT(6)  /* of a leaf */
-#define EPT_SUPPRESS_VE BIT(63) /* of a leaf, or of an entry that is not present */
-
 /* What decides how the processor reads its tables. */
 struct ept_rules {
     uint64_t pointer; /* the EPT pointer, as in the VMCS */

@@ -10,6 +10,7 @@
 /* SDM vol. 3A, "Format of an IA-32e Page-Table Entry that Maps a 4-KByte Page". */
 #define PTE_P        BIT(0)
 #define PTE_RW       BIT(1)
+#define PTE_US       BIT(2)
 #define PTE_PWT      BIT(3)
 #define PTE_PCD      BIT(4)
 #define PTE_A        BIT(5)
@@ -42,6 +43,11 @@ static void choose_format(void)
         .table = PTE_P | PTE_RW | PTE_A,
         .leaf = PTE_PS,
         .address = BITS(MIN(width, 52U) - 1, PAGE_SHIFT),
+        .accessed = PTE_A,
+        .dirty = PTE_D,
+        .grants = PTE_P | PTE_RW | PTE_US,
+        .denies = PTE_XD,
+        .types = PTE_PWT | PTE_PCD,
     };
 }
 

@@ -25,5 +25,5 @@ static uint64_t *table_at(struct pt_memory *memory, hpa_t table)
 
 struct table_memory table_memory(enum page_limit limit)
 {
-    return (struct table_memory){{table_take, table_give, table_at}, limit};
+    return (struct table_memory){{table_take, table_give, table_at, true}, limit};
 }

@@ -9,17 +9,6 @@
 extern const char code_ept_ve[], code_ept_ve_end[];
 extern const char code_ept_vmfunc[], code_ept_vmfunc_end[];
 
-#define EPT_SUPPRESS_VE BIT(63)
-
-/* The leaf of the page, to be changed in a way that no mapping takes. */
-static uint64_t *leaf_of(struct rig *rig, gpa_t gpa)
-{
-    struct pt_walk walk = ept_walk(&rig->vm.ept, gpa);
-    uint64_t *entries = pointer_to(walk.table[walk.level]);
-
-    return &entries[pt_index(walk.level, gpa.value)];
-}
-
 static void ve(struct rig *rig)
 {
     uint64_t *page = rig_memory(rig, RIG_PAGE_A);
@@ -28,7 +17,7 @@ static void ve(struct rig *rig)
     page[1] = 0x1234;
     page[2] = 0x5678;
     rig_protect(rig, RIG_PAGE_A, EPT_RWX);
-    leaf = leaf_of(rig, RIG_PAGE_A);
+    leaf = rig_leaf(rig, RIG_PAGE_A);
     *leaf &= ~EPT_RWX;
     rig_invalidate(rig);
     rig_want(rig, "the start of #VE", ve_start(rig->vcpu, RIG_PAGE_B), STATUS_OK);

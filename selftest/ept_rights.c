@@ -50,7 +50,12 @@ static void rights(struct rig *rig)
 /* Write without read: no processor takes such an entry. SDM vol. 3C, "EPT Misconfigurations". */
 static void misconfiguration(struct rig *rig)
 {
-    rig_protect(rig, RIG_PAGE_A, EPT_WRITE);
+    uint64_t *leaf;
+
+    rig_protect(rig, RIG_PAGE_A, EPT_RWX);
+    leaf = rig_leaf(rig, RIG_PAGE_A);
+    *leaf = (*leaf & ~EPT_RWX) | EPT_WRITE;
+    rig_invalidate(rig);
     if (rig_expect(rig, EXIT_EPT_MISCONFIGURATION)) {
         rig_want(rig, "guest-physical address", rig->exit->physical.value & ~(PAGE_SIZE - 1),
                  RIG_PAGE_A.value);

@@ -72,6 +72,14 @@ void rig_protect(struct rig *rig, gpa_t gpa, uint64_t rights)
     rig_invalidate(rig);
 }
 
+uint64_t *rig_leaf(struct rig *rig, gpa_t gpa)
+{
+    struct pt_walk walk = ept_walk(&rig->vm.ept, gpa);
+    uint64_t *entries = pointer_to(walk.table[walk.level]);
+
+    return &entries[pt_index(walk.level, gpa.value)];
+}
+
 void rig_want(struct rig *rig, const char *what, uint64_t found, uint64_t want)
 {
     if (found != want) {

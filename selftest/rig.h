@@ -72,6 +72,10 @@ void *rig_memory(const struct rig *rig, gpa_t gpa);
 /* Maps the page of the guest's memory at `gpa` with other rights, and invalidates. */
 void rig_protect(struct rig *rig, gpa_t gpa, uint64_t rights);
 
+/* The entry that maps the page of the guest's memory at `gpa`, to be changed in a way that no
+ * mapping takes. */
+uint64_t *rig_leaf(struct rig *rig, gpa_t gpa);
+
 /* Makes the processor forget what it has cached of the VM's EPT. */
 void rig_invalidate(const struct rig *rig);
 

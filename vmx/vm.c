@@ -66,6 +66,7 @@ static struct ept_abilities read_abilities(const struct vmx_capabilities *capabi
         .physical_width = capabilities->physical_width,
         .accessed_dirty = can & EPT_CAP_AD,
         .write_back = can & EPT_CAP_MEMORY_WB,
+        .execute_only = can & EPT_CAP_EXECUTE_ONLY,
     };
 }
 

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The page-table walker over fake table memory: what it maps is compared with a plain array of
- * pages, and every table that it takes is accounted for. The fake memory hands out tables full of
- * set bits, spoils those given back, and lets nobody read a table that is not in use.
+ * pages, and every table that it takes is accounted for.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,10 +13,7 @@
 #include <cmocka.h>
 
 #include "kernel/pagetable.h"
-
-#define POOL_TABLES 8192
-/* Above every target that these tests map, so that an entry's address tells a table from a page. */
-#define POOL_BASE (BIT(44))
+#include "tests/unit/table_pool.h"
 
 static const struct pt_format host = {
     .levels = 4,
@@ -42,131 +38,6 @@ static const struct pt_format ept = {
 #define HOST_PCD BIT(4)
 #define EPT_RWX  BITS(2, 0)
 #define EPT_WB   FIELD_PUT(BITS(5, 3), 6)
-
-struct pool {
-    struct pt_memory memory; /* first: the walker's pointer to it is one to the pool */
-    uint64_t (*tables)[PT_ENTRIES];
-    bool used[POOL_TABLES];
-    unsigned in_use, next, left; /* left: how many more may be taken */
-    bool watch_references;       /* give() checks that nothing refers to the table any more */
-};
-
-static unsigned pool_index(struct pool *pool, hpa_t table)
-{
-    uint64_t index = (table.value - POOL_BASE) / PAGE_SIZE;
-
-    assert_true(table.value >= POOL_BASE && index < POOL_TABLES);
-    assert_true(IS_ALIGNED(table.value, PAGE_SIZE));
-    assert_true(pool->used[index]);
-    return (unsigned)index;
-}
-
-static hpa_t pool_take(struct pt_memory *memory)
-{
-    struct pool *pool = (struct pool *)memory;
-
-    if (pool->left == 0) {
-        return HPA(0);
-    }
-    while (pool->used[pool->next]) {
-        pool->next = (pool->next + 1) % POOL_TABLES;
-    }
-    pool->left--;
-    pool->in_use++;
-    pool->used[pool->next] = true;
-    memset(pool->tables[pool->next], 0xff, PAGE_SIZE);
-    return HPA(POOL_BASE + pool->next * PAGE_SIZE);
-}
-
-static void pool_give(struct pt_memory *memory, hpa_t table)
-{
-    struct pool *pool = (struct pool *)memory;
-    unsigned index = pool_index(pool, table);
-
-    for (unsigned i = 0; pool->watch_references && i < POOL_TABLES; i++) {
-        for (unsigned j = 0; pool->used[i] && i != index && j < PT_ENTRIES; j++) {
-            assert_int_not_equal(pool->tables[i][j] & host.address, table.value);
-        }
-    }
-    memset(pool->tables[index], 0xff, PAGE_SIZE);
-    pool->used[index] = false;
-    pool->in_use--;
-    pool->left++;
-}
-
-static uint64_t *pool_at(struct pt_memory *memory, hpa_t table)
-{
-    struct pool *pool = (struct pool *)memory;
-
-    return pool->tables[pool_index(pool, table)];
-}
-
-static int pool_setup(void **state)
-{
-    struct pool *pool = calloc(1, sizeof(*pool));
-
-    pool->memory = (struct pt_memory){pool_take, pool_give, pool_at};
-    pool->tables = malloc(POOL_TABLES * PAGE_SIZE);
-    pool->left = POOL_TABLES - 1;
-    *state = pool;
-    return 0;
-}
-
-static int pool_teardown(void **state)
-{
-    struct pool *pool = *state;
-
-    free(pool->tables);
-    free(pool);
-    return 0;
-}
-
-static struct page_table new_tables(struct pool *pool, const struct pt_format *format)
-{
-    struct page_table pt;
-
-    assert_int_equal(pt_init(&pt, format, &pool->memory), STATUS_OK);
-    assert_int_equal(pt.tables, 1);
-    return pt;
-}
-
-/* Counts tables and entries that are reachable, by a recursion of the test's own. */
-static unsigned count_tables(struct pool *pool, const struct pt_format *format, hpa_t table,
-                             unsigned level, uint64_t *entries)
-{
-    const uint64_t *content = pool->tables[pool_index(pool, table)];
-    unsigned tables = 1, here = 0;
-
-    for (unsigned i = 0; i < PT_ENTRIES; i++) {
-        bool leaf = level == 1 || (content[i] & format->leaf) != 0;
-
-        if (content[i] == 0) {
-            continue;
-        }
-        here++;
-        assert_true((content[i] & format->present) != 0);
-        if (!leaf) {
-            hpa_t below = HPA(content[i] & format->address);
-
-            assert_int_equal(content[i] & ~format->address, format->table);
-            tables += count_tables(pool, format, below, level - 1, entries);
-        }
-    }
-    assert_true(here != 0 || level == format->levels);
-    *entries += here;
-    return tables;
-}
-
-/* Every table in use is reachable, counted, and not empty; the number of entries. */
-static uint64_t check_tables(struct pool *pool, const struct page_table *pt)
-{
-    uint64_t entries = 0;
-
-    assert_int_equal(pt->tables, pool->in_use);
-    assert_int_equal(count_tables(pool, pt->format, pt->root, pt->format->levels, &entries),
-                     pt->tables);
-    return entries;
-}
 
 static void check_mapped(const struct page_table *pt, uint64_t address, uint64_t target,
                          unsigned level, uint64_t attributes)

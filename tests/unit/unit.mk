@@ -32,8 +32,24 @@ acpi_SOURCES = $(wildcard kernel/acpi*.c) kernel/format.c
 UNIT_TESTS += pages
 pages_SOURCES = kernel/pages.c kernel/pagezones.c
 
+# The one walker, whole.
+PAGE_TABLE_SOURCES = kernel/pagetable.c kernel/pageedit.c kernel/pagejoin.c kernel/pagechange.c \
+                     kernel/pagerun.c kernel/pagewalk.c
+
 UNIT_TESTS += pagetable
-pagetable_SOURCES = kernel/pagetable.c kernel/pagewalk.c
+pagetable_SOURCES = $(PAGE_TABLE_SOURCES)
+
+UNIT_TESTS += pageedit
+pageedit_SOURCES = $(PAGE_TABLE_SOURCES)
+
+UNIT_TESTS += ept
+ept_SOURCES = ept/ept.c $(PAGE_TABLE_SOURCES)
+
+UNIT_TESTS += ept_model
+ept_model_SOURCES = $(PAGE_TABLE_SOURCES)
+
+UNIT_TESTS += ept_tlb
+ept_tlb_SOURCES = ept/ept.c ept/invalidate.c $(PAGE_TABLE_SOURCES)
 
 UNIT_TESTS += place
 place_SOURCES = kernel/place.c
@@ -78,15 +94,14 @@ UNIT_TESTS += mtrr
 mtrr_SOURCES = ept/mtrr.c
 
 UNIT_TESTS += mtrr_map
-mtrr_map_SOURCES = ept/mtrr_map.c ept/mtrr.c ept/ept.c kernel/pagetable.c kernel/pagewalk.c \
-                   kernel/table_memory.c
+mtrr_map_SOURCES = ept/mtrr_map.c ept/mtrr.c ept/ept.c $(PAGE_TABLE_SOURCES) kernel/table_memory.c
 
 UNIT_TESTS += guest_cr
 guest_cr_SOURCES = vmx/guest_cr.c
 
 UNIT_TESTS += guest_memory
-guest_memory_SOURCES = vmx/vm.c ept/ept.c ept/mtrr.c ept/mtrr_map.c kernel/pagetable.c \
-                       kernel/pagewalk.c kernel/table_memory.c kernel/format.c kernel/status.c
+guest_memory_SOURCES = vmx/vm.c ept/ept.c ept/mtrr.c ept/mtrr_map.c $(PAGE_TABLE_SOURCES) \
+                       kernel/table_memory.c kernel/format.c kernel/status.c
 
 # What the auditor is made of, but for what reads the processor and writes the log.
 AUDIT_SOURCES = $(filter-out vmx/audit_read.c vmx/audit_log.c,$(wildcard vmx/audit*.c)) \
