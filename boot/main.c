@@ -116,9 +116,12 @@ static void complain_of_mode(const struct options *options)
     if (options->mode != MODE_RUN && options->breaks[0] != '\0') {
         log_complaint(NULL, "break", "heeded in the mode run only");
     }
-    if (options->mode != MODE_SELFTEST &&
-        (options->select[0] != '\0' || options->seed != 0 || options->count != 0)) {
-        log_complaint(NULL, "select, seed, count", "heeded in the mode selftest only");
+    if (options->mode != MODE_SELFTEST && options->mode != MODE_BENCH &&
+        options->select[0] != '\0') {
+        log_complaint(NULL, "select", "heeded in the modes selftest and bench only");
+    }
+    if (options->mode != MODE_SELFTEST && (options->seed != 0 || options->count != 0)) {
+        log_complaint(NULL, "seed, count", "heeded in the mode selftest only");
     }
 }
 
@@ -214,6 +217,9 @@ static void on_own_stack(void)
     }
     if (boot.options.mode == MODE_SELFTEST) {
         session_selftest(&boot);
+    }
+    if (boot.options.mode == MODE_BENCH) {
+        session_bench(&boot);
     }
     session_run(&boot);
 }

@@ -9,7 +9,7 @@
 #include "kernel/power.h"
 #include "kernel/string.h"
 #include "kernel/time.h"
-#include "selftest/selftest.h"
+#include "selftest/bench.h"
 #include "vmx/caps.h"
 #include "vmx/launch.h"
 
@@ -198,23 +198,23 @@ void session_caps(const struct boot *boot)
     session_end(boot, passed, passed ? "capabilities" : "no VT-x", 0, NULL);
 }
 
-/* What the selftest's sum is in a sentence, and whether it passes. */
-static bool judge_selftest(const struct selftest_tally *tally, char *why, size_t size)
+static struct selftest_request request_of(const struct options *options)
 {
-    format_text(why, size, "selftest: ok %u, not ok %u, skip %u, todo %u", tally->ok, tally->not_ok,
-                tally->skip, tally->todo);
-    return tally->ok != 0 && tally->not_ok == 0;
+    return (struct selftest_request){.select = options->select,
+                                     .machine = options->machine,
+                                     .seed = options->seed,
+                                     .count = options->count};
 }
 
-void session_selftest(const struct boot *boot)
+/* What is done in VMX operation beside the story of VMs: whether it passes, and its sum in words.
+ */
+typedef bool operation_body(const struct vmx_operation *operation,
+                            const struct selftest_request *request, char *why, size_t size);
+
+__attribute__((noreturn)) static void session_within(const struct boot *boot, operation_body *body)
 {
-    const struct options *options = &boot->options;
-    const struct selftest_request request = {.select = options->select,
-                                             .machine = options->machine,
-                                             .seed = options->seed,
-                                             .count = options->count};
+    const struct selftest_request request = request_of(&boot->options);
     struct vmx_operation operation;
-    struct selftest_tally tally;
     uint64_t before = pages_free();
     char why[64];
     bool passed;
@@ -225,13 +225,42 @@ void session_selftest(const struct boot *boot)
     if (vmx_enter_operation(&operation, true) != STATUS_OK) {
         session_end(boot, false, "VMX operation could not be entered", 0, NULL);
     }
-    tally = selftest_run(&operation, &request);
+    passed = body(&operation, &request, why, sizeof(why));
     vmx_leave_operation(&operation);
-    passed = judge_selftest(&tally, why, sizeof(why));
     if (pages_free() != before) {
         log_line("memory", "not all was given back free-before=%lu free-after=%lu", before,
                  pages_free());
         session_end(boot, false, "memory was not given back", 0, NULL);
     }
     session_end(boot, passed, why, 0, NULL);
+}
+
+static bool run_selftest(const struct vmx_operation *operation,
+                         const struct selftest_request *request, char *why, size_t size)
+{
+    struct selftest_tally tally = selftest_run(operation, request);
+
+    format_text(why, size, "selftest: ok %u, not ok %u, skip %u, todo %u", tally.ok, tally.not_ok,
+                tally.skip, tally.todo);
+    return tally.ok != 0 && tally.not_ok == 0;
+}
+
+void session_selftest(const struct boot *boot)
+{
+    session_within(boot, run_selftest);
+}
+
+static bool run_bench(const struct vmx_operation *operation, const struct selftest_request *request,
+                      char *why, size_t size)
+{
+    struct bench_tally tally = bench_run(operation, request);
+
+    format_text(why, size, "bench: measured %u, failed %u, skipped %u", tally.measured,
+                tally.failed, tally.skipped);
+    return tally.measured != 0 && tally.failed == 0;
+}
+
+void session_bench(const struct boot *boot)
+{
+    session_within(boot, run_bench);
 }

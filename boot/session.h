@@ -30,6 +30,9 @@ __attribute__((noreturn)) void session_caps(const struct boot *boot);
 /* Runs the selftests that the options select, logs the result and ends the machine. */
 __attribute__((noreturn)) void session_selftest(const struct boot *boot);
 
+/* The same with the figures of mode=bench. */
+__attribute__((noreturn)) void session_bench(const struct boot *boot);
+
 /* Logs the result record and ends the machine. `guest` may be NULL. */
 __attribute__((noreturn)) void session_end(const struct boot *boot, bool passed, const char *why,
                                            uint64_t exits, const char *guest);

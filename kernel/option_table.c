@@ -45,7 +45,7 @@ static enum option_verdict parse_mode(const char *value, struct options *options
                                         [MODE_CAPS] = "caps",
                                         [MODE_MONITOR] = "monitor"};
     static const bool built[ARRAY_SIZE(modes)] = {
-        [MODE_RUN] = true, [MODE_CAPS] = true, [MODE_SELFTEST] = true};
+        [MODE_RUN] = true, [MODE_CAPS] = true, [MODE_SELFTEST] = true, [MODE_BENCH] = true};
     unsigned mode;
 
     if (!option_choice(value, modes, ARRAY_SIZE(modes), &mode)) {
@@ -230,7 +230,7 @@ const struct option_row option_rows[] = {
     {"guest", parse_guest, "a name of at most 15 of 0-9 A-Z a-z . _ -"},
     {"memory", parse_memory, "bytes, or with K, M or G, a multiple of 4K and not 0"},
     {"cpu", parse_cpu, "0"},
-    {"mode", parse_mode, "run, caps, selftest"},
+    {"mode", parse_mode, "run, caps, selftest, bench"},
     {"trace", parse_trace, "live, ring, off"},
     {"limit", parse_limit, "a number of exits, 0 for none"},
     {"on-end", parse_on_end, "poweroff, reboot, halt"},

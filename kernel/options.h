@@ -35,13 +35,13 @@ struct options {
     enum end_action on_end;
     struct console_option consoles[OPTIONS_MAX_CONSOLES];
     unsigned console_count;   /* at least 1 */
-    const char *unbuilt_mode; /* "bench" and so on: asked for, not in this version; else NULL */
+    const char *unbuilt_mode; /* "monitor" and so on: asked for, not in this version; else NULL */
     enum audit_mode audit;    /* the auditor before each launch */
     char breaks[160];         /* break=: FIELD[:VALUE], several by comma; or empty */
     struct walk_option walk_gpa, walk_gva; /* walked when VM 0 ends */
-    char select[48];                       /* a glob over the names of selftests; empty: all */
-    uint64_t seed, count;                  /* of random tests; 0: the test's own */
-    char provoke[16]; /* provoke=: the host exception to provoke, to see a panic; or empty */
+    char select[48];      /* a glob over the names of selftests or figures; empty: all */
+    uint64_t seed, count; /* of random tests; 0: the test's own */
+    char provoke[16];     /* provoke=: the host exception to provoke, to see a panic; or empty */
     /* Told by the launcher, empty or 0 otherwise. */
     char machine[48];   /* such as bochs-3.0 */
     char token[40];     /* repeated by the genuine result record */

@@ -173,7 +173,7 @@ def test_from_an_iso_it_is_the_same() -> None:
 
 
 def test_the_last_mode_counts() -> None:
-    run = boot(args=["mode=bench", "mode=caps"])
+    run = boot(args=["mode=monitor", "mode=caps"])
     assert run.status == 0 and values(run) == facts("tigerlake")
     assert boot(args=["mode=caps", "mode=run"]).exits() != []
 

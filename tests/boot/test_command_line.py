@@ -34,7 +34,7 @@ def test_an_unknown_option_is_named_with_the_known_ones(word: str) -> None:
         ("memory=0", "4K"),
         ("memory=-1", "4K"),
         ("cpu=x", "0"),
-        ("mode=dance", "run, caps, selftest"),
+        ("mode=dance", "run, caps, selftest, bench"),
         ("audit=loud", "on, strict, off"),
         ("break=a/b", "FIELD or FIELD:VALUE"),
         ("select=a/b", "a glob"),
@@ -77,7 +77,7 @@ def test_what_is_not_built_yet_says_so_and_the_run_goes_on(word: str) -> None:
     assert run.status == 0 and run.end().keys["exits"] == "16"
 
 
-@pytest.mark.parametrize("mode", ["bench", "monitor"])
+@pytest.mark.parametrize("mode", ["monitor"])
 def test_a_mode_that_is_not_built_yet_fails_and_runs_nothing_else(mode: str) -> None:
     run = once(f"mode={mode}")
     assert "not in this version" in complaint(run, f"mode={mode}")
@@ -88,7 +88,7 @@ def test_a_mode_that_is_not_built_yet_fails_and_runs_nothing_else(mode: str) -> 
 
 def test_what_is_not_built_yet_stands_in_no_list() -> None:
     lists = complaint(once("mode=dance"), "mode=dance") + complaint(once("x=1"), "x=1")
-    for absent in ("bench", "monitor", "vms"):
+    for absent in ("monitor", "vms"):
         assert absent not in lists
 
 

@@ -21,7 +21,7 @@ FORMS = {
     "triple": ["guest=triple"],
     "loop": ["guest=loop", "limit=20"],
     "ring": ["guest=tour", "trace=ring"],
-    "complaints": ["nonsense", "memory=x", "console=com9", "mode=bench"],
+    "complaints": ["nonsense", "memory=x", "console=com9", "mode=monitor"],
     "caps": ["mode=caps"],
     "broken": ["break=guest_tr_ar,guest_rip:0x8000000000000000"],
     "strict": ["break=guest_interrupt_ssp_table,host_sysenter_eip", "audit=strict"],

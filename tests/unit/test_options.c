@@ -432,7 +432,7 @@ static void numbers_of_random_tests(void **state)
 static void what_is_not_built_says_so(void **state)
 {
     static const char *const words[] = {"vms=2", "vms="};
-    static const char *const modes[] = {"bench", "monitor"};
+    static const char *const modes[] = {"monitor"};
 
     (void)state;
     for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
@@ -445,7 +445,7 @@ static void what_is_not_built_says_so(void **state)
         struct options options;
 
         snprintf(word, sizeof(word), "mode=%s", modes[i]);
-        options = complained(word, "not in this version; allowed: run, caps, selftest");
+        options = complained(word, "not in this version; allowed: run, caps, selftest, bench");
         assert_string_equal(options.unbuilt_mode, modes[i]);
     }
     complained("cpu=1", "not in this version; allowed: 0");
@@ -460,8 +460,8 @@ static void a_bad_value_leaves_the_default(void **state)
         {"trace=loud", "bad value; allowed: live, ring, off"},
         {"trace=Live", "bad value; allowed: live, ring, off"},
         {"trace=live,ring", "bad value; allowed: live, ring, off"},
-        {"mode=test", "bad value; allowed: run, caps, selftest"},
-        {"mode=selftests", "bad value; allowed: run, caps, selftest"},
+        {"mode=test", "bad value; allowed: run, caps, selftest, bench"},
+        {"mode=selftests", "bad value; allowed: run, caps, selftest, bench"},
         {"audit=yes", "bad value; allowed: on, strict, off"},
         {"audit=Strict", "bad value; allowed: on, strict, off"},
         {"audit=on,off", "bad value; allowed: on, strict, off"},
@@ -563,7 +563,7 @@ static void of_two_the_last_counts(void **state)
     assert_string_equal(heard.text, "break=guest_rip: given twice; the last counts\n"
                                     "seed=2: given twice; the last counts");
 
-    options = parse("mode=bench mode=caps", &heard);
+    options = parse("mode=monitor mode=caps", &heard);
     assert_int_equal(options.mode, MODE_CAPS);
     assert_null(options.unbuilt_mode);
     options = parse("mode=caps mode=run", &heard);
@@ -605,9 +605,9 @@ static void nobody_needs_to_listen(void **state)
     struct options options;
 
     (void)state;
-    options_parse("what guest=tour trace= mode=bench", &options, NULL, NULL);
+    options_parse("what guest=tour trace= mode=monitor", &options, NULL, NULL);
     assert_string_equal(options.guest, "tour");
-    assert_string_equal(options.unbuilt_mode, "bench");
+    assert_string_equal(options.unbuilt_mode, "monitor");
 }
 
 int main(void)
