@@ -17,6 +17,7 @@
 #include "vmx/eptp_list.h"
 #include "vmx/handlers.h"
 #include "vmx/host_state.h"
+#include "vmx/map_log.h"
 #include "vmx/pml.h"
 #include "vmx/run.h"
 #include "vmx/setup.h"
@@ -292,6 +293,9 @@ void vm_run(struct vm *vm, const struct vmx_operation *operation, const struct r
     log_memory(vm);
     if (audit_before_launch(vcpu)) {
         run(vcpu);
+        if (request->walk.rip == WALK_RIP_ALWAYS || vm->end.failed) {
+            map_log(vm);
+        }
         walk_log_end(vcpu, &request->walk);
     }
     vm->exits = vcpu->exits;
