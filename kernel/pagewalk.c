@@ -10,42 +10,54 @@
 
 #include "kernel/pageedit.h"
 
-/* The levels that were not reached are not written: they would cost more than the walk. */
+static inline void walk_in(const struct pt_format *format, struct pt_memory *memory, bool direct,
+                           hpa_t table, uint64_t address, struct pt_walk *walk)
+{
+    unsigned level = format->levels, shift = pt_shift(level);
+
+    for (;; level--, shift -= 9) {
+        const uint64_t *entries = direct ? pointer_to(table) : memory->at(memory, table);
+        enum pt_kind kind;
+        uint64_t entry;
+
+        walk->table[level] = table;
+        if (entries == NULL) {
+            walk->readable = false;
+            break;
+        }
+        entry = entries[(address >> shift) % PT_ENTRIES];
+        walk->entry[level] = entry;
+        kind = pt_kind(format, level, entry);
+        if (kind == PT_LEAF) {
+            uint64_t offset = BIT(shift) - 1, mask = format->address & ~offset;
+
+            walk->present = true;
+            walk->target = HPA((entry & mask) | (address & offset));
+            walk->attributes = entry & ~mask & ~pt_leaf_mark(format, level);
+        }
+        if (kind != PT_TABLE) {
+            break;
+        }
+        table = pt_table(format, entry);
+    }
+    walk->level = level;
+}
+
+/* The levels that are not reached are not written: they would cost more than the walk. And there
+ * are two walks, so that the one that calls nothing need not keep its registers for a call. */
 struct pt_walk pt_walk(const struct pt_format *format, struct pt_memory *memory, hpa_t root,
                        uint64_t address)
 {
     struct pt_walk walk;
-    unsigned level = format->levels;
-    hpa_t table = root;
 
     walk.present = false;
     walk.readable = true;
     walk.target = HPA(0);
     walk.attributes = 0;
-    for (;; level--) {
-        const uint64_t *entries = pt_memory_at(memory, table);
-        enum pt_kind kind;
-        uint64_t entry;
-
-        walk.level = level;
-        walk.table[level] = table;
-        if (entries == NULL) {
-            walk.readable = false;
-            return walk;
-        }
-        entry = entries[pt_index(level, address)];
-        walk.entry[level] = entry;
-        kind = pt_kind(format, level, entry);
-        if (kind == PT_LEAF) {
-            uint64_t mask = pt_leaf_address(format, level);
-
-            walk.present = true;
-            walk.target = HPA((entry & mask) | (address & (pt_span(level) - 1)));
-            walk.attributes = entry & ~mask & ~pt_leaf_mark(format, level);
-        }
-        if (kind != PT_TABLE) {
-            return walk;
-        }
-        table = pt_table(format, entry);
+    if (memory->direct) {
+        walk_in(format, memory, true, root, address, &walk);
+    } else {
+        walk_in(format, memory, false, root, address, &walk);
     }
+    return walk;
 }
