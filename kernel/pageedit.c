@@ -40,7 +40,8 @@ static void fill_parts(const struct pt_format *format, uint64_t *entries, unsign
                     (leaf & ~(format->address | format->leaf)) | pt_leaf_mark(format, level - 1);
 
     for (unsigned i = 0; i < PT_ENTRIES; i++) {
-        entries[i] = part + i * pt_span(level - 1);
+        entries[i] = part;
+        part += pt_span(level - 1);
     }
 }
 

@@ -424,6 +424,63 @@ static void a_page_costs_one_entry(void **state)
     end(pool, &pt);
 }
 
+/* The straight way that a page takes refuses what the long one does, where all tables are there. */
+static void a_page_is_refused_as_a_range_is(void **state)
+{
+    static const struct {
+        uint64_t address, target, attributes;
+    } bad[] = {
+        {BIT(39), 0, EPT_RWX},          {BIT(48), 0, EPT_RWX},    {BIT(63), 0, EPT_RWX},
+        {0x5800, 0, EPT_RWX},           {0x5000, 0x800, EPT_RWX}, {0x5000, BIT(46), EPT_RWX},
+        {0x5000, BIT(63), EPT_RWX},     {0x5000, 0, EPT_WB},      {0x5000, 0, EPT_RWX | BIT(7)},
+        {0x5000, 0, EPT_RWX | BIT(12)},
+    };
+    struct pool *pool = *state;
+    struct pt_format narrow = ept;
+
+    pool_make_direct(pool);
+    for (unsigned width = 0; width <= 39; width += 39) {
+        struct page_table pt;
+
+        narrow.width = width;
+        pt = new_tables(pool, &narrow);
+        assert_int_equal(pt_map(&pt, 0, HPA(0), PAGE_SIZE, EPT_RWX), STATUS_OK);
+        for (unsigned i = width == 0; i < ARRAY_SIZE(bad); i++) {
+            assert_int_equal(
+                pt_map(&pt, bad[i].address, HPA(bad[i].target), PAGE_SIZE, bad[i].attributes),
+                STATUS_INVALID);
+        }
+        assert_int_equal(pt_map(&pt, 0x5000, HPA(BIT(45) - PAGE_SIZE), PAGE_SIZE, 5), STATUS_OK);
+        check_mapped(&pt, 0x5000, BIT(45) - PAGE_SIZE, 1, 5);
+        assert_false(pt.changes.needs_flush);
+        assert_int_equal(pt_map(&pt, 0x5000, HPA(BIT(45) - PAGE_SIZE), PAGE_SIZE, 1), STATUS_OK);
+        assert_true(pt.changes.needs_flush);
+        assert_int_equal(pt.tables, 4);
+        end(pool, &pt);
+    }
+}
+
+/* Where address bits that select nothing would lead to tables that are there. */
+static void a_page_beyond_the_space_is_refused(void **state)
+{
+    struct pool *pool = *state;
+    struct pt_format wide = ept;
+    struct page_table pt;
+
+    pool_make_direct(pool);
+    wide.address = BITS(51, 12);
+    pt = new_tables(pool, &wide);
+    assert_int_equal(pt_map(&pt, 0, HPA(0), PAGE_SIZE, EPT_RWX), STATUS_OK);
+    assert_int_equal(pt_map(&pt, BIT(39), HPA(0), PAGE_SIZE, EPT_RWX), STATUS_OK);
+    assert_int_equal(pt_map(&pt, BIT(48) + PAGE_SIZE, HPA(0), PAGE_SIZE, 1), STATUS_INVALID);
+    wide.width = 39;
+    assert_int_equal(pt_map(&pt, BIT(39) + PAGE_SIZE, HPA(0), PAGE_SIZE, 1), STATUS_INVALID);
+    wide.width = 52;
+    assert_int_equal(pt_map(&pt, BIT(48) + PAGE_SIZE, HPA(0), PAGE_SIZE, 1), STATUS_INVALID);
+    assert_int_equal(pt_map(&pt, BIT(39) + PAGE_SIZE, HPA(0), PAGE_SIZE, 1), STATUS_OK);
+    end(pool, &pt);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, pool_setup, pool_teardown)
 
 int main(void)
@@ -443,6 +500,8 @@ int main(void)
         TEST(the_space_has_a_width),
         TEST(costs_grow_with_ranges),
         TEST(a_page_costs_one_entry),
+        TEST(a_page_is_refused_as_a_range_is),
+        TEST(a_page_beyond_the_space_is_refused),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
