@@ -120,8 +120,11 @@ static void complain_of_mode(const struct options *options)
         options->select[0] != '\0') {
         log_complaint(NULL, "select", "heeded in the modes selftest and bench only");
     }
-    if (options->mode != MODE_SELFTEST && (options->seed != 0 || options->count != 0)) {
-        log_complaint(NULL, "seed, count", "heeded in the mode selftest only");
+    if (options->mode != MODE_SELFTEST && options->seed != 0) {
+        log_complaint(NULL, "seed", "heeded in the mode selftest only");
+    }
+    if (options->mode != MODE_SELFTEST && options->count != 0) {
+        log_complaint(NULL, "count", "heeded in the mode selftest only");
     }
 }
 

@@ -59,13 +59,17 @@ static void identity(struct rig *rig)
 
 static void map_page(struct rig *rig)
 {
+    struct ept *ept = &rig->vm.ept;
     hpa_t hpa = hpa_of(rig_memory(rig, RIG_PAGE_A));
 
     for (unsigned i = 0; i < TURNS; i++) {
-        uint64_t from = rdtsc();
-        enum status status =
-            ept_map(&rig->vm.ept, RIG_PAGE_A, hpa, PAGE_SIZE, EPT_RWX, EPT_TYPE_WB);
+        enum status status = ept_unmap(ept, RIG_PAGE_A, PAGE_SIZE);
+        uint64_t from;
 
+        rig_want(rig, "the status of unmapping", status, STATUS_OK);
+        ept_settle(ept);
+        from = rdtsc();
+        status = ept_map(ept, RIG_PAGE_A, hpa, PAGE_SIZE, EPT_RWX, EPT_TYPE_WB);
         took(from, rdtsc());
         rig_want(rig, "the status of mapping", status, STATUS_OK);
     }
@@ -102,6 +106,7 @@ static void audit(struct rig *rig)
 }
 
 #define BENCH(bench_name, function, most)                                                          \
+    (struct bench)                                                                                 \
     {                                                                                              \
         .scenario = {.name = (bench_name), SCENARIO_CODE(ept_hole), .run = (function)},            \
         .limit = (most)                                                                            \

@@ -9,6 +9,7 @@
 #include "kernel/string.h"
 #include "selftest/needs.h"
 #include "vmx/handlers.h"
+#include "vmx/invept.h"
 #include "vmx/run.h"
 
 #define RIG_PAGES (ALIGN_UP(sizeof(struct rig), PAGE_SIZE) / PAGE_SIZE)
@@ -53,13 +54,7 @@ void rig_set_gpr(struct rig *rig, unsigned gpr, uint64_t value)
 
 void rig_invalidate(const struct rig *rig)
 {
-    uint64_t can = rig->operation->capabilities.ept_vpid;
-
-    if (can & EPT_CAP_INVEPT_SINGLE) {
-        (void)!invept(INVEPT_SINGLE_CONTEXT, rig->vcpu->ept_pointer);
-    } else if (can & EPT_CAP_INVEPT_ALL) {
-        (void)!invept(INVEPT_ALL_CONTEXTS, 0);
-    }
+    invept_now(rig->vcpu);
 }
 
 void rig_protect(struct rig *rig, gpa_t gpa, uint64_t rights)
@@ -69,7 +64,7 @@ void rig_protect(struct rig *rig, gpa_t gpa, uint64_t rights)
     if (ept_map(&rig->vm.ept, gpa, hpa, PAGE_SIZE, rights, EPT_TYPE_WB) != STATUS_OK) {
         fail(rig, "no memory to map 0x%lx", gpa.value);
     }
-    rig_invalidate(rig);
+    ept_settle(&rig->vm.ept);
 }
 
 uint64_t *rig_leaf(struct rig *rig, gpa_t gpa)

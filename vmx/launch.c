@@ -17,6 +17,7 @@
 #include "vmx/eptp_list.h"
 #include "vmx/handlers.h"
 #include "vmx/host_state.h"
+#include "vmx/invept.h"
 #include "vmx/map_log.h"
 #include "vmx/pml.h"
 #include "vmx/run.h"
@@ -62,6 +63,7 @@ static struct vcpu *vcpu_create(struct vm *vm, const struct vmx_capabilities *ca
     vcpu->io_information = capabilities->basic & VMX_BASIC_IO_INFO;
     vcpu->ept_pointer = ept_pointer(&vm->ept, &vm->ept_abilities);
     vcpu->capabilities = capabilities;
+    invept_prepare(vm, vcpu);
     vcpu->audit = request->audit;
     audit_facts_read(&vcpu->facts);
     for (unsigned reason = 0; reason <= EXIT_REASONS; reason++) {
@@ -141,11 +143,7 @@ static enum status load_vmcs(const struct vcpu *vcpu, const struct vmx_capabilit
     }
     log_line("vmx", "VMCLEAR, VMPTRLD vm=%u vmcs=0x%lx revision=0x%x", vcpu->vm->id, region.value,
              *(const uint32_t *)vcpu->vmcs);
-    if (capabilities->ept_vpid & EPT_CAP_INVEPT_ALL) {
-        (void)!invept(INVEPT_ALL_CONTEXTS, 0);
-    } else if (capabilities->ept_vpid & EPT_CAP_INVEPT_SINGLE) {
-        (void)!invept(INVEPT_SINGLE_CONTEXT, vcpu->ept_pointer);
-    }
+    invept_everything(vcpu);
     if (capabilities->ept_vpid & VPID_CAP_ALL_CONTEXTS) {
         (void)!invvpid(INVVPID_ALL_CONTEXTS, 0);
     } else if (vcpu->controls.bits[CONTROL_SECONDARY] & SECONDARY_VPID) {
@@ -293,11 +291,11 @@ void vm_run(struct vm *vm, const struct vmx_operation *operation, const struct r
     log_memory(vm);
     if (audit_before_launch(vcpu)) {
         run(vcpu);
-        if (request->walk.rip == WALK_RIP_ALWAYS || vm->end.failed) {
-            map_log(vm);
-        }
-        walk_log_end(vcpu, &request->walk);
     }
+    if (request->walk.rip == WALK_RIP_ALWAYS || vm->end.failed) {
+        map_log(vm);
+    }
+    walk_log_end(vcpu, &request->walk);
     vm->exits = vcpu->exits;
     log_end(vm, vcpu->id, vcpu->exits);
     if (vcpu->exits != 0) {

@@ -6,6 +6,7 @@
 #define VMX_VM_H
 
 #include "ept/ept.h"
+#include "ept/invalidate.h"
 #include "kernel/cpu.h"
 #include "kernel/options.h"
 #include "kernel/status.h"
@@ -153,6 +154,8 @@ struct vm {
     struct controls extra; /* controls beyond what every guest needs */
     struct guest_start start;
     struct ept ept;
+    struct ept_invept invept;   /* the types of INVEPT that the processor has */
+    struct ept_flusher flusher; /* executes it where a change of `ept` needs it */
     struct ept_abilities ept_abilities;
     const struct mtrrs *mtrrs;    /* what type the memory that it is given has */
     void *msr_bitmap, *io_bitmap; /* one page, two pages */

@@ -10,6 +10,7 @@
 #include "kernel/string.h"
 #include "vmx/guest_linear.h"
 #include "vmx/guest_mode.h"
+#include "vmx/invept.h"
 #include "vmx/vmcs.h"
 #include "vmx/watch_state.h"
 
@@ -81,17 +82,6 @@ static void set_page(const struct vcpu *vcpu, gpa_t page, uint64_t rights, const
                      __ATOMIC_RELEASE);
 }
 
-void watch_invalidate(const struct vcpu *vcpu)
-{
-    uint64_t can = vcpu->capabilities->ept_vpid;
-
-    if (can & EPT_CAP_INVEPT_SINGLE) {
-        (void)!invept(INVEPT_SINGLE_CONTEXT, vcpu->ept_pointer);
-    } else {
-        (void)!invept(INVEPT_ALL_CONTEXTS, 0);
-    }
-}
-
 void watch_close(const struct vcpu *vcpu, gpa_t page)
 {
     uint8_t *shadow = shadow_of(vcpu->watching, page);
@@ -152,7 +142,7 @@ static void open_page(const struct vcpu *vcpu, gpa_t page)
 
     set_page(vcpu, page, EPT_RWX, guest_access(vcpu->vm, page, PAGE_SIZE));
     state->open[state->open_count++] = page;
-    watch_invalidate(vcpu);
+    invept_now(vcpu);
     set_trap(vcpu, true);
 }
 
@@ -200,7 +190,7 @@ static bool take_trap(struct vcpu *vcpu)
         watch_close(vcpu, state->open[i]);
     }
     state->step_count = state->open_count = 0;
-    watch_invalidate(vcpu);
+    invept_now(vcpu);
     set_trap(vcpu, false);
     return true;
 }

@@ -4,6 +4,7 @@
 #include "kernel/image.h"
 #include "kernel/log.h"
 #include "kernel/memory.h"
+#include "vmx/invept.h"
 #include "vmx/vmcs.h"
 #include "vmx/watch_state.h"
 
@@ -25,18 +26,18 @@ static enum status take_state(struct vcpu *vcpu)
 static enum status split_pages(const struct vcpu *vcpu, gpa_t from, uint64_t length)
 {
     struct vm *vm = vcpu->vm;
-    uint64_t last = ALIGN_DOWN(from.value + length - 1, PAGE_SIZE);
+    uint64_t first = watch_page(from).value;
+    uint64_t end = ALIGN_UP(from.value + length, PAGE_SIZE);
+    enum status status;
 
-    for (uint64_t page = watch_page(from).value; page <= last; page += PAGE_SIZE) {
-        void *memory = guest_access(vm, GPA(page), PAGE_SIZE);
-        enum status status = memory == NULL ? STATUS_INVALID
-                                            : ept_map(&vm->ept, GPA(page), hpa_of(memory),
-                                                      PAGE_SIZE, EPT_RWX, EPT_TYPE_WB);
-        if (status != STATUS_OK) {
-            return status;
+    for (uint64_t page = first; page < end; page += PAGE_SIZE) {
+        if (guest_access(vm, GPA(page), PAGE_SIZE) == NULL) {
+            return STATUS_INVALID;
         }
     }
-    return STATUS_OK;
+    status = ept_split(&vm->ept, GPA(first), end - first, 1);
+    ept_settle(&vm->ept);
+    return status;
 }
 
 static void close_pages(const struct vcpu *vcpu, gpa_t from, uint64_t length)
@@ -46,7 +47,7 @@ static void close_pages(const struct vcpu *vcpu, gpa_t from, uint64_t length)
     for (uint64_t page = watch_page(from).value; page <= last; page += PAGE_SIZE) {
         watch_close(vcpu, GPA(page));
     }
-    watch_invalidate(vcpu);
+    invept_now(vcpu);
 }
 
 static struct watch *find_free(const struct vcpu *vcpu)

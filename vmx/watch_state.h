@@ -40,7 +40,4 @@ bool watch_covers(const struct watch *watch, gpa_t page);
  * none any more. */
 void watch_close(const struct vcpu *vcpu, gpa_t page);
 
-/* Makes the processor forget what it has cached of the VM's EPT. */
-void watch_invalidate(const struct vcpu *vcpu);
-
 #endif

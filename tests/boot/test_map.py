@@ -67,6 +67,19 @@ def test_a_hole_is_told(tmp_path: Path) -> None:
     assert "4 KiB not mapped" in (tmp_path / "map.svg").read_text()
 
 
+def test_a_damaged_map(tmp_path: Path) -> None:
+    log = once("guest=watch").log
+    for good, bad in (
+        ("gpa=0x0-0x107fff", ""),
+        ("gpa=0x0-0x107fff", "gpa=0xzz-0x107fff"),
+        ("gpa=0x0-0x107fff", "gpa=0x900000-0x107fff"),
+    ):
+        run = draw(log.replace(good, bad), tmp_path)
+        assert run.returncode == 2 and "damaged" in run.stderr
+    run = draw(log.replace("map ends", "map stops"), tmp_path)
+    assert run.returncode == 0 and "may be cut" in run.stderr
+
+
 def test_a_log_without_a_map(tmp_path: Path) -> None:
     run = draw("nothing\n", tmp_path)
     assert run.returncode == 2 and "no map of VM 0" in run.stderr

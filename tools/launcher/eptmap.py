@@ -42,6 +42,15 @@ class Run:
         return self.last - self.first + 1
 
 
+def _run_of(record: Record) -> Run:
+    """ValueError: the record is damaged."""
+    first, _, last = record.keys.get("gpa", "").partition("-")
+    needed = {"hpa", "rights", "type", "touched", *(key for key, _ in _SIZES)}
+    if not needed <= record.keys.keys() or int(first, 16) > int(last, 16):
+        raise ValueError
+    return Run(int(first, 16), int(last, 16), record.keys)
+
+
 def runs_of(records: Iterable[Record], vm: str) -> list[Run]:
     """The runs of the last map of that VM in the log, in the order of their addresses."""
     runs: list[Run] = []
@@ -51,10 +60,13 @@ def runs_of(records: Iterable[Record], vm: str) -> list[Run]:
             continue
         if record.words == "map":
             runs, ended = ([], False) if ended else (runs, False)
-            first, _, last = record.keys["gpa"].partition("-")
-            runs.append(Run(int(first, 16), int(last, 16), record.keys))
+            runs.append(_run_of(record))
         elif record.words == "map ends":
             ended = True
+            if record.keys.get("not-logged", "0") != "0":
+                print("tools/eptmap: not all of the map was logged", file=sys.stderr)
+    if runs and not ended:
+        print("tools/eptmap: the map has no end; the log may be cut", file=sys.stderr)
     return runs
 
 
@@ -120,11 +132,18 @@ def main(arguments: Sequence[str]) -> int:
         text = options.log.read_text(errors="replace")
         runs = runs_of(parse(text), options.vm)
         if not runs:
-            print(f"tools/eptmap: {options.log}: no map of VM {options.vm}", file=sys.stderr)
+            print(
+                f"tools/eptmap: {options.log}: no map of VM {options.vm}; a run logs one when its "
+                "guest ends",
+                file=sys.stderr,
+            )
             return USAGE
         options.output.write_text(
             svg(runs, f"guest-physical space of VM {options.vm}, {options.log.name}")
         )
+    except ValueError:
+        print(f"tools/eptmap: {options.log}: a damaged `ept: map` record", file=sys.stderr)
+        return USAGE
     except OSError as error:
         print(f"tools/eptmap: {error.filename}: {error.strerror}", file=sys.stderr)
         return USAGE

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "vmx/invept.h"
+
+#include "vmx/capabilities.h"
+#include "vmx/vmcs.h"
+
+/* An INVEPT of a type that the processor has does not fail. */
+static void execute(const struct ept_invept *invept_types, enum ept_invept_type type,
+                    uint64_t pointer)
+{
+    (void)invept_types;
+    (void)!invept(type == EPT_INVEPT_SINGLE ? INVEPT_SINGLE_CONTEXT : INVEPT_ALL_CONTEXTS, pointer);
+}
+
+void invept_prepare(struct vm *vm, const struct vcpu *vcpu)
+{
+    uint64_t can = vcpu->capabilities->ept_vpid;
+
+    vm->invept = (struct ept_invept){
+        .single = can & EPT_CAP_INVEPT_SINGLE, .all = can & EPT_CAP_INVEPT_ALL, .execute = execute};
+    /* Refused only where there is no INVEPT, and so nothing that could be executed. */
+    (void)!ept_flush_with(&vm->ept, &vm->flusher, &vm->invept, vcpu->ept_pointer, false);
+}
+
+void invept_now(const struct vcpu *vcpu)
+{
+    const struct ept_invept *types = &vcpu->vm->invept;
+
+    if (types->single) {
+        execute(types, EPT_INVEPT_SINGLE, vcpu->ept_pointer);
+    } else if (types->all) {
+        execute(types, EPT_INVEPT_ALL, 0);
+    }
+}
+
+void invept_everything(const struct vcpu *vcpu)
+{
+    const struct ept_invept *types = &vcpu->vm->invept;
+
+    if (types->all) {
+        execute(types, EPT_INVEPT_ALL, 0);
+    } else if (types->single) {
+        execute(types, EPT_INVEPT_SINGLE, vcpu->ept_pointer);
+    }
+}
