@@ -29,6 +29,14 @@ CODE ept_execute_only
         mov rcx, [CODE_B]               ; cannot be read
 END_CODE
 
+CODE ept_mode_based
+.again:
+        mov eax, CODE_B
+        call rax                        ; RBX = 1234H
+        vmcall
+        jmp .again
+END_CODE
+
 CODE ept_touch
         mov rax, [PAGE_A]
         mov qword [PAGE_B], 1

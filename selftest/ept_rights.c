@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Scenarios of EPT: what an access that an entry does not allow is told as. */
 #include "ept/violation.h"
+#include "kernel/image.h"
 #include "kernel/string.h"
 #include "selftest/rig.h"
 
@@ -8,6 +9,7 @@ extern const char code_ept_hole[], code_ept_hole_end[];
 extern const char code_ept_rights[], code_ept_rights_end[];
 extern const char code_ept_misconfiguration[], code_ept_misconfiguration_end[];
 extern const char code_ept_execute_only[], code_ept_execute_only_end[];
+extern const char code_ept_mode_based[], code_ept_mode_based_end[];
 
 #define DATA_READ  (EPT_VIOLATION_READ | EPT_VIOLATION_LINEAR | EPT_VIOLATION_TRANSLATION)
 #define DATA_WRITE (EPT_VIOLATION_WRITE | EPT_VIOLATION_LINEAR | EPT_VIOLATION_TRANSLATION)
@@ -75,12 +77,78 @@ static void execute_only(struct rig *rig)
     want_violation(rig, RIG_CODE_B, DATA_READ | EPT_VIOLATION_EXECUTABLE);
 }
 
+/* Adds to the entries above the leaf, and makes the page executable for one mode, both or none. */
+static void let_execute(struct rig *rig, gpa_t gpa, uint64_t execute)
+{
+    struct pt_walk walk;
+
+    rig_protect(rig, gpa, EPT_RWX);
+    walk = ept_walk(&rig->vm.ept, gpa);
+    for (unsigned level = walk.level + 1; level <= 4; level++) {
+        uint64_t *entries = pointer_to(walk.table[level]);
+        entries[pt_index(level, gpa.value)] |= EPT_EXECUTE_USER;
+    }
+    *rig_leaf(rig, gpa) =
+        (*rig_leaf(rig, gpa) & ~(EPT_EXECUTE | EPT_EXECUTE_USER)) | EPT_READ | EPT_WRITE | execute;
+    rig_invalidate(rig);
+}
+
+/* Makes every linear address of the guest a user's: by that, not by the privilege level, EPT tells
+ * the modes apart. Without SMEP, the guest fetches from there as a supervisor. */
+static void make_user_mode(struct rig *rig)
+{
+    uint64_t table = vmread(VMCS_GUEST_CR3);
+
+    for (unsigned level = 4; level >= 2; level--) {
+        uint64_t *entry = rig_memory(rig, GPA(table & ~(PAGE_SIZE - 1)));
+        table = *entry & BITS(51, PAGE_SHIFT);
+        *entry |= BIT(2);
+    }
+    rig_invalidate(rig);
+}
+
+static void want_fetch_refused(struct rig *rig, uint64_t allowed)
+{
+    const uint64_t modes = EPT_VIOLATION_EXECUTABLE | EPT_VIOLATION_USER_EXECUTABLE;
+
+    want_violation(rig, RIG_CODE_B,
+                   FETCH | EPT_VIOLATION_READABLE | EPT_VIOLATION_WRITABLE |
+                       (allowed & EPT_VIOLATION_EXECUTABLE));
+    rig_want(rig, "who may execute", rig->exit->qualification & modes, allowed);
+}
+
+/* SDM vol. 3C, "Mode-Based Execute Control for EPT". */
+static void mode_based_execute(struct rig *rig)
+{
+    /* mov ebx, 1234H; ret */
+    static const uint8_t code[] = {0xBB, 0x34, 0x12, 0x00, 0x00, 0xC3};
+
+    memcpy(rig_memory(rig, RIG_CODE_B), code, sizeof(code));
+    let_execute(rig, RIG_CODE, EPT_EXECUTE | EPT_EXECUTE_USER);
+    let_execute(rig, RIG_CODE_B, EPT_EXECUTE_USER);
+    want_fetch_refused(rig, EPT_VIOLATION_USER_EXECUTABLE);
+    let_execute(rig, RIG_CODE_B, EPT_EXECUTE);
+    if (!rig_expect_and_skip(rig, EXIT_VMCALL)) {
+        return;
+    }
+    rig_want(rig, "what the supervisors' page computes", rig_gpr(rig, RBX), 0x1234);
+    make_user_mode(rig);
+    want_fetch_refused(rig, EPT_VIOLATION_EXECUTABLE);
+    rig_set_gpr(rig, RBX, 0);
+    let_execute(rig, RIG_CODE_B, EPT_EXECUTE_USER);
+    if (rig_expect_and_skip(rig, EXIT_VMCALL)) {
+        rig_want(rig, "what the users' page computes", rig_gpr(rig, RBX), 0x1234);
+    }
+}
+
 static const struct scenario scenarios[] = {
     {"ept.hole", SCENARIO_CODE(ept_hole), .run = hole},
     {"ept.rights", SCENARIO_CODE(ept_rights), .run = rights},
     {"ept.misconfiguration", SCENARIO_CODE(ept_misconfiguration), .run = misconfiguration},
     {"ept.execute_only", SCENARIO_CODE(ept_execute_only), .run = execute_only,
      .needs_ept = EPT_CAP_EXECUTE_ONLY},
+    {"ept.mode_based_execute", SCENARIO_CODE(ept_mode_based), .run = mode_based_execute,
+     .needs = {{[CONTROL_SECONDARY] = SECONDARY_MODE_BASED_EXECUTE}}},
 };
 
 SCENARIO_SUITE(selftest_ept, scenarios);
