@@ -56,6 +56,13 @@ CODE ept_many
         vmcall
 END_CODE
 
+CODE ept_count
+.again:
+        inc qword [PAGE_A]
+        vmcall
+        jmp .again
+END_CODE
+
 CODE ept_pages
         mov rax, [PAGE_A]
         vmcall

@@ -9,6 +9,7 @@ extern const char code_ept_hole[], code_ept_hole_end[];
 extern const char code_ept_rights[], code_ept_rights_end[];
 extern const char code_ept_misconfiguration[], code_ept_misconfiguration_end[];
 extern const char code_ept_execute_only[], code_ept_execute_only_end[];
+extern const char code_ept_count[], code_ept_count_end[];
 extern const char code_ept_mode_based[], code_ept_mode_based_end[];
 
 #define DATA_READ  (EPT_VIOLATION_READ | EPT_VIOLATION_LINEAR | EPT_VIOLATION_TRANSLATION)
@@ -75,6 +76,53 @@ static void execute_only(struct rig *rig)
         rig_want(rig, "what the page computes", rig_gpr(rig, RBX), 0x1234);
     }
     want_violation(rig, RIG_CODE_B, DATA_READ | EPT_VIOLATION_EXECUTABLE);
+}
+
+static void want_counted(struct rig *rig, uint64_t count, unsigned level)
+{
+    const uint64_t *page = rig_memory(rig, RIG_PAGE_A);
+
+    if (rig_expect_and_skip(rig, EXIT_VMCALL)) {
+        rig_want(rig, "what the guest has counted", *page, count);
+        rig_want(rig, "the level of the leaf", ept_walk(&rig->vm.ept, RIG_PAGE_A).level, level);
+    }
+}
+
+/* A large page in use, its pages told apart, and made one again: rights, memory and the processor's
+ * caches follow. */
+static void split_and_join(struct rig *rig)
+{
+    struct ept *ept = &rig->vm.ept;
+    unsigned large = ept_walk(ept, RIG_PAGE_A).level;
+
+    if (large == 1) {
+        rig_skip(rig, "EPT pages of 2 MiB");
+        return;
+    }
+    want_counted(rig, 1, large);
+    rig_want(rig, "the status of splitting", ept_split(ept, RIG_PAGE_A, PAGE_SIZE, 1), STATUS_OK);
+    rig_want(rig, "the status of protecting", ept_set_rights(ept, RIG_PAGE_A, PAGE_SIZE, EPT_READ),
+             STATUS_OK);
+    ept_settle(ept);
+    /* INC reads and writes at once, and the read is allowed. */
+    if (!rig_expect(rig, EXIT_EPT_VIOLATION)) {
+        return;
+    }
+    rig_want(rig, "guest-physical address", rig->exit->physical.value, RIG_PAGE_A.value);
+    rig_want(rig, "what the entry allows", rig->exit->qualification & EPT_VIOLATION_ALLOWED,
+             EPT_VIOLATION_READABLE);
+    rig_want(rig, "the status of protecting", ept_set_rights(ept, RIG_PAGE_A, PAGE_SIZE, EPT_RWX),
+             STATUS_OK);
+    ept_settle(ept);
+    want_counted(rig, 2, 1);
+    rig_want(rig, "the status of joining", ept_join(ept, RIG_PAGE_A, PAGE_SIZE), STATUS_OK);
+    ept_settle(ept);
+    want_counted(rig, 3, large);
+    rig_want(rig, "the status of unmapping", ept_unmap(ept, RIG_PAGE_A, PAGE_SIZE), STATUS_OK);
+    ept_settle(ept);
+    if (rig_expect(rig, EXIT_EPT_VIOLATION)) {
+        rig_want(rig, "what the entry allows", rig->exit->qualification & EPT_VIOLATION_ALLOWED, 0);
+    }
 }
 
 /* Adds to the entries above the leaf, and makes the page executable for one mode, both or none. */
@@ -147,6 +195,7 @@ static const struct scenario scenarios[] = {
     {"ept.misconfiguration", SCENARIO_CODE(ept_misconfiguration), .run = misconfiguration},
     {"ept.execute_only", SCENARIO_CODE(ept_execute_only), .run = execute_only,
      .needs_ept = EPT_CAP_EXECUTE_ONLY},
+    {"ept.split_and_join", SCENARIO_CODE(ept_count), .run = split_and_join},
     {"ept.mode_based_execute", SCENARIO_CODE(ept_mode_based), .run = mode_based_execute,
      .needs = {{[CONTROL_SECONDARY] = SECONDARY_MODE_BASED_EXECUTE}}},
 };
