@@ -91,6 +91,27 @@ static void wind_timer(const struct rig *rig)
     }
 }
 
+/* The walk must come to what the processor came to: so every scenario tries it, too. */
+static void check_walk(struct rig *rig)
+{
+    uint64_t can = rig->operation->capabilities.ept_vpid;
+    bool modes = rig->vcpu->controls.bits[CONTROL_SECONDARY] & SECONDARY_MODE_BASED_EXECUTE;
+    uint64_t told = modes ? BITS(6, 0) : BITS(5, 0);
+    struct ept_path path;
+
+    if (modes && !(can & EPT_CAP_EXIT_INFORMATION)) {
+        return; /* it does not tell whose fetch it was */
+    }
+    path = walk_exit(rig->vcpu);
+    if (rig->exit->reason == EXIT_EPT_MISCONFIGURATION) {
+        rig_want(rig, "the walk's verdict", path.verdict, EPT_MISCONFIGURED);
+    } else {
+        rig_want(rig, "the walk's verdict", path.verdict, EPT_VIOLATED);
+        rig_want(rig, "the walk's qualification", path.qualification & told,
+                 rig->exit->qualification & told);
+    }
+}
+
 bool rig_enter(struct rig *rig)
 {
     enum vmx_result result;
@@ -109,6 +130,9 @@ bool rig_enter(struct rig *rig)
         fail(rig, "VM entry failed, reason %u", rig->exit->reason);
     } else if (rig->exit->reason == EXIT_PREEMPTION_TIMER) {
         fail(rig, "the guest hangs at rip 0x%lx", rig->exit->rip);
+    } else if (rig->exit->reason == EXIT_EPT_VIOLATION ||
+               rig->exit->reason == EXIT_EPT_MISCONFIGURATION) {
+        check_walk(rig);
     }
     return !rig->failed;
 }

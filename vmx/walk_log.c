@@ -149,11 +149,29 @@ static bool log_violation_gva(const struct vcpu *vcpu, const struct ept_rules *r
            guest_failed_ept(&path)->gpa.value >> PAGE_SHIFT == exit->physical.value >> PAGE_SHIFT;
 }
 
+/* What was tried. A misconfiguration does not tell, nor does it depend on it. */
+static struct ept_access access_of(const struct vmx_exit *exit)
+{
+    if (exit->reason != EXIT_EPT_VIOLATION) {
+        return (struct ept_access){.read = true};
+    }
+    return (struct ept_access){.read = exit->qualification & EPT_VIOLATION_READ,
+                               .write = exit->qualification & EPT_VIOLATION_WRITE,
+                               .fetch = exit->qualification & EPT_VIOLATION_FETCH,
+                               .user = exit->qualification & EPT_VIOLATION_GUEST_USER};
+}
+
+struct ept_path walk_exit(const struct vcpu *vcpu)
+{
+    const struct ept_rules rules = rules_read(vcpu);
+
+    return ept_follow(&rules, &memory, vcpu->exit->physical, access_of(vcpu->exit));
+}
+
 void walk_log_exit(const struct vcpu *vcpu)
 {
     const struct vmx_exit *exit = vcpu->exit;
     struct ept_rules rules = rules_read(vcpu);
-    struct ept_access access = {.read = true};
     struct ept_path path;
 
     if (exit->reason == EXIT_EPT_VIOLATION) {
@@ -161,12 +179,8 @@ void walk_log_exit(const struct vcpu *vcpu)
         if (exit->qualification & EPT_VIOLATION_LINEAR && log_violation_gva(vcpu, &rules)) {
             return;
         }
-        access = (struct ept_access){.read = exit->qualification & EPT_VIOLATION_READ,
-                                     .write = exit->qualification & EPT_VIOLATION_WRITE,
-                                     .fetch = exit->qualification & EPT_VIOLATION_FETCH,
-                                     .user = exit->qualification & EPT_VIOLATION_GUEST_USER};
     }
-    path = follow_gpa(vcpu, &rules, exit->physical, access);
+    path = follow_gpa(vcpu, &rules, exit->physical, access_of(exit));
     if (path.verdict == EPT_MAPPED) {
         log_line("walk", "the processor found a fault, this walk does not: the tables have changed "
                          "since, or what the processor had cached of them was stale");

@@ -22,6 +22,10 @@ void walk_log_gpa(const struct vcpu *vcpu, gpa_t gpa, struct ept_access access);
 /* The same in both dimensions; with `whole`, EPT's walk of each of the guest's tables too. */
 void walk_log_gva(const struct vcpu *vcpu, gva_t gva, struct guest_access access, bool whole);
 
+/* After an EPT violation or misconfiguration: the same walk, with nothing logged. Whose linear
+ * address it was is known where the processor gives advanced exit information. */
+struct ept_path walk_exit(const struct vcpu *vcpu);
+
 /* After an EPT violation or misconfiguration: what was tried, and where the walk ended. */
 void walk_log_exit(const struct vcpu *vcpu);
 
