@@ -37,17 +37,15 @@ void caps_tell_controls(const struct report *report, enum control_group group)
 {
     /* The TRUE MSR, where there is one, stands second. */
     static const struct {
-        const char *name;
         uint16_t msr, true_msr;
     } groups[CONTROL_GROUPS] = {
-        [CONTROL_PIN] = {"pin", MSR_IA32_VMX_PINBASED_CTLS, MSR_IA32_VMX_TRUE_PINBASED_CTLS},
-        [CONTROL_PRIMARY] = {"primary", MSR_IA32_VMX_PROCBASED_CTLS,
-                             MSR_IA32_VMX_TRUE_PROCBASED_CTLS},
-        [CONTROL_SECONDARY] = {"secondary", MSR_IA32_VMX_PROCBASED_CTLS2, 0},
-        [CONTROL_EXIT] = {"exit", MSR_IA32_VMX_EXIT_CTLS, MSR_IA32_VMX_TRUE_EXIT_CTLS},
-        [CONTROL_ENTRY] = {"entry", MSR_IA32_VMX_ENTRY_CTLS, MSR_IA32_VMX_TRUE_ENTRY_CTLS},
-        [CONTROL_TERTIARY] = {"tertiary", MSR_IA32_VMX_PROCBASED_CTLS3, 0},
-        [CONTROL_EXIT2] = {"exit2", MSR_IA32_VMX_EXIT_CTLS2, 0},
+        [CONTROL_PIN] = {MSR_IA32_VMX_PINBASED_CTLS, MSR_IA32_VMX_TRUE_PINBASED_CTLS},
+        [CONTROL_PRIMARY] = {MSR_IA32_VMX_PROCBASED_CTLS, MSR_IA32_VMX_TRUE_PROCBASED_CTLS},
+        [CONTROL_SECONDARY] = {MSR_IA32_VMX_PROCBASED_CTLS2, 0},
+        [CONTROL_EXIT] = {MSR_IA32_VMX_EXIT_CTLS, MSR_IA32_VMX_TRUE_EXIT_CTLS},
+        [CONTROL_ENTRY] = {MSR_IA32_VMX_ENTRY_CTLS, MSR_IA32_VMX_TRUE_ENTRY_CTLS},
+        [CONTROL_TERTIARY] = {MSR_IA32_VMX_PROCBASED_CTLS3, 0},
+        [CONTROL_EXIT2] = {MSR_IA32_VMX_EXIT_CTLS2, 0},
     };
     uint32_t msr = groups[group].true_msr;
     uint64_t value = 0;
@@ -72,7 +70,7 @@ void caps_tell_controls(const struct report *report, enum control_group group)
             tell_fixed_bit(report, &fixed, control_name(group, bit), bit);
         }
     }
-    tell_unnamed(report, &fixed, groups[group].name);
+    tell_unnamed(report, &fixed, control_group_name(group));
 }
 
 struct register_bit {

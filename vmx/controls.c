@@ -55,6 +55,17 @@ const char *control_title(enum control_group group, unsigned bit)
     return description != NULL ? description->title : NULL;
 }
 
+const char *control_group_name(enum control_group group)
+{
+    static const char *const names[CONTROL_GROUPS] = {
+        [CONTROL_PIN] = "pin",     [CONTROL_PRIMARY] = "primary", [CONTROL_SECONDARY] = "secondary",
+        [CONTROL_EXIT] = "exit",   [CONTROL_ENTRY] = "entry",     [CONTROL_TERTIARY] = "tertiary",
+        [CONTROL_EXIT2] = "exit2",
+    };
+
+    return names[group];
+}
+
 bool control_find(const char *name, enum control_group *group, unsigned *bit)
 {
     for (size_t i = 0; i < ARRAY_SIZE(descriptions); i++) {

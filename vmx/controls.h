@@ -53,6 +53,9 @@ uint32_t control_round(struct control_range range, uint32_t wanted);
 const char *control_name(enum control_group group, unsigned bit);
 const char *control_title(enum control_group group, unsigned bit);
 
+/* What stands before the point in short names: "primary". */
+const char *control_group_name(enum control_group group);
+
 /* The group and the bit of the control with that short name. */
 bool control_find(const char *name, enum control_group *group, unsigned *bit);
 

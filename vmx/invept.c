@@ -22,24 +22,24 @@ void invept_prepare(struct vm *vm, const struct vcpu *vcpu)
     (void)!ept_flush_with(&vm->ept, &vm->flusher, &vm->invept, vcpu->ept_pointer, false);
 }
 
-void invept_now(const struct vcpu *vcpu)
+/* By the type that is asked for or, where the processor has not that one, by the other. */
+static void drop(const struct vcpu *vcpu, enum ept_invept_type asked)
 {
     const struct ept_invept *types = &vcpu->vm->invept;
 
-    if (types->single) {
+    if (types->single && (asked == EPT_INVEPT_SINGLE || !types->all)) {
         execute(types, EPT_INVEPT_SINGLE, vcpu->ept_pointer);
     } else if (types->all) {
         execute(types, EPT_INVEPT_ALL, 0);
     }
 }
 
+void invept_now(const struct vcpu *vcpu)
+{
+    drop(vcpu, EPT_INVEPT_SINGLE);
+}
+
 void invept_everything(const struct vcpu *vcpu)
 {
-    const struct ept_invept *types = &vcpu->vm->invept;
-
-    if (types->all) {
-        execute(types, EPT_INVEPT_ALL, 0);
-    } else if (types->single) {
-        execute(types, EPT_INVEPT_SINGLE, vcpu->ept_pointer);
-    }
+    drop(vcpu, EPT_INVEPT_ALL);
 }

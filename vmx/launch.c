@@ -100,8 +100,6 @@ static void adapt_fixed_bits(struct vcpu *vcpu)
  * without a name are reserved ones that must be 1. */
 static void log_control_names(const struct vcpu *vcpu, enum control_group group)
 {
-    static const char *const groups[CONTROL_GROUPS] = {"pin",   "primary",  "secondary", "exit",
-                                                       "entry", "tertiary", "exit2"};
     uint32_t bits = vcpu->controls.bits[group];
     unsigned bit = 0;
 
@@ -109,8 +107,8 @@ static void log_control_names(const struct vcpu *vcpu, enum control_group group)
         char names[LOG_ROOM - sizeof("controls vm=00 secondary=0x00000000 on=\"\"")];
 
         bit = bit_names_text((enum bit_names)group, bits, bit, names, sizeof(names));
-        log_line("vmx", "controls vm=%u %s=0x%x on=\"%s\"", vcpu->vm->id, groups[group], bits,
-                 names);
+        log_line("vmx", "controls vm=%u %s=0x%x on=\"%s\"", vcpu->vm->id, control_group_name(group),
+                 bits, names);
     }
 }
 

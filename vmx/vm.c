@@ -2,6 +2,7 @@
 /* Owns a VM's memory: guest ranges, EPT, bitmaps. */
 #include "vmx/vm.h"
 
+#include "ept/walk_text.h"
 #include "kernel/format.h"
 #include "kernel/image.h"
 #include "kernel/log.h"
@@ -129,10 +130,7 @@ void vm_log_map(const struct vm *vm)
         "ept", "ready vm=%u eptp=0x%lx walk=4 type=%s accessed-dirty=%s largest-page=%s tables=%lu",
         vm->id, ept_pointer(&vm->ept, &vm->ept_abilities),
         vm->ept_abilities.write_back ? "wb" : "uc", vm->ept_abilities.accessed_dirty ? "yes" : "no",
-        vm->ept_abilities.largest_leaf == 3   ? "1-GiB"
-        : vm->ept_abilities.largest_leaf == 2 ? "2-MiB"
-                                              : "4-KiB",
-        vm->ept.table.tables);
+        ept_page_text(vm->ept_abilities.largest_leaf), vm->ept.table.tables);
 }
 
 void vm_destroy(struct vm *vm)

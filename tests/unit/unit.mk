@@ -101,7 +101,8 @@ guest_cr_SOURCES = vmx/guest_cr.c
 
 UNIT_TESTS += guest_memory
 guest_memory_SOURCES = vmx/vm.c ept/ept.c ept/mtrr.c ept/mtrr_map.c $(PAGE_TABLE_SOURCES) \
-                       kernel/table_memory.c kernel/format.c kernel/status.c
+                       kernel/table_memory.c kernel/format.c kernel/status.c ept/walk_text.c \
+                       ept/walk.c
 
 # What the auditor is made of, but for what reads the processor and writes the log.
 AUDIT_SOURCES = $(filter-out vmx/audit_read.c vmx/audit_log.c,$(wildcard vmx/audit*.c)) \
