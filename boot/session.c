@@ -202,6 +202,7 @@ static struct selftest_request request_of(const struct options *options)
 {
     return (struct selftest_request){.select = options->select,
                                      .machine = options->machine,
+                                     .spoil = strcmp(options->provoke, "spoil") == 0,
                                      .seed = options->seed,
                                      .count = options->count};
 }

@@ -5,7 +5,10 @@
  */
 #include "kernel/fault.h"
 
+#include "kernel/local_apic.h"
 #include "kernel/panic.h"
+
+#define VECTORS_OF_EXCEPTIONS 32 /* from here on, they are interrupts */
 
 extern const struct fixup fixups_start[], fixups_end[];
 
@@ -58,6 +61,11 @@ void exception_dispatch(struct exception_frame *frame)
 
     if (frame->vector == VECTOR_NMI) {
         cpu->nmi_count++;
+        return;
+    }
+    if (frame->vector >= VECTORS_OF_EXCEPTIONS && cpu->takes_interrupts) {
+        cpu->interrupt_vector = (uint8_t)frame->vector;
+        local_apic_eoi((unsigned)frame->vector);
         return;
     }
     if (frame->vector == VECTOR_DF || frame->vector == VECTOR_MC) {

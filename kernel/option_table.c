@@ -193,9 +193,9 @@ static enum option_verdict parse_console(const char *value, struct options *opti
 
 static enum option_verdict parse_provoke(const char *value, struct options *options)
 {
-    static const char *const faults[] = {"divide", "ud",       "gp",          "page",
-                                         "text",   "data",     "stack-guard", "free-twice",
-                                         "exit",   "unhandled"};
+    static const char *const faults[] = {"divide", "ud",        "gp",          "page",
+                                         "text",   "data",      "stack-guard", "free-twice",
+                                         "exit",   "unhandled", "spoil"};
     unsigned fault;
 
     if (!option_choice(value, faults, ARRAY_SIZE(faults), &fault)) {
@@ -243,7 +243,8 @@ const struct option_row option_rows[] = {
     {"seed", parse_seed, "a number"},
     {"count", parse_count, "a number of random mutations"},
     {"provoke", parse_provoke,
-     "divide, ud, gp, page, text, data, stack-guard, free-twice, exit, unhandled"},
+     "divide, ud, gp, page, text, data, stack-guard, free-twice, exit, unhandled, "
+     "spoil"},
     {"machine", parse_machine, "a name of at most 47 of 0-9 A-Z a-z . _ -"},
     {"token", parse_token, "a name of at most 39 of 0-9 A-Z a-z . _ -"},
     {"exit-port", parse_exit_port, "0x1 to 0xffff"},

@@ -14,9 +14,11 @@
 struct fault_recovery;
 
 struct percpu {
-    struct percpu *self; /* first: read through GS:0 */
-    unsigned number;     /* the N of cpuN: the order of the MADT, the boot processor 0 */
-    uint32_t nmi_count;  /* NMIs that came while the hypervisor ran */
+    struct percpu *self;      /* first: read through GS:0 */
+    unsigned number;          /* the N of cpuN: the order of the MADT, the boot processor 0 */
+    uint32_t nmi_count;       /* NMIs that came while the hypervisor ran */
+    bool takes_interrupts;    /* local_apic_take_interrupts() is at work; */
+    uint8_t interrupt_vector; /* the newest that came meanwhile */
     struct fault_recovery *recovery; /* where an exception goes on instead of a panic, or NULL */
     bool log_muted;                  /* log_mute() */
     unsigned panics;                 /* depth: a panic inside a panic says less */

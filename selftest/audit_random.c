@@ -128,7 +128,7 @@ static enum ktap_status run(struct selftest *selftest, unsigned test)
 
 const struct selftest_suite selftest_audit_random = {.count = count,
                                                      .name = name,
-                                                     .only_named = true,
+                                                     .only_with = "audit.random",
                                                      .begin = audit_rig_begin,
                                                      .run = run,
                                                      .end = audit_rig_end};

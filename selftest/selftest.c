@@ -8,8 +8,8 @@
 #include "kernel/string.h"
 
 static const struct selftest_suite *const suites[] = {
-    &selftest_ept,       &selftest_ept_touched, &selftest_ept_features,
-    &selftest_ept_watch, &selftest_audit_rules, &selftest_audit_random,
+    &selftest_rig,          &selftest_modes,     &selftest_ept,         &selftest_ept_touched,
+    &selftest_ept_features, &selftest_ept_watch, &selftest_audit_rules, &selftest_audit_random,
 };
 
 static bool is_selected(const struct selftest_suite *suite, unsigned test,
@@ -18,8 +18,9 @@ static bool is_selected(const struct selftest_suite *suite, unsigned test,
     char name[SELFTEST_NAME];
 
     suite->name(test, name, sizeof(name));
-    if (suite->only_named) {
-        return strcmp(request->select, name) == 0;
+    if (suite->only_with != NULL &&
+        strncmp(request->select, suite->only_with, strlen(suite->only_with)) != 0) {
+        return false;
     }
     return request->select[0] == '\0' || glob_matches(request->select, name);
 }

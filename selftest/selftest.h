@@ -12,9 +12,14 @@
 #define SELFTEST_NAME 64
 #define SELFTEST_NOTE 160
 
+/* provoke=spoil: every scenario is spoiled, and must fail: by leaving the controls that it is about
+ * as they are or, where it has none that could be left out, by another expectation. */
+enum rig_spoil { SPOIL_NOTHING, SPOIL_CONTROL, SPOIL_EXPECTATION };
+
 struct selftest_request {
     const char *select;   /* a glob; "": all but those that run only when named */
     const char *machine;  /* such as bochs-3.0: whose known errors are expected; "": none */
+    bool spoil;           /* provoke=spoil */
     uint64_t seed, count; /* of random tests; 0: the test's own */
 };
 
@@ -30,7 +35,7 @@ struct selftest {
 struct selftest_suite {
     unsigned (*count)(void);
     void (*name)(unsigned test, char *name, size_t size);
-    bool only_named; /* left out unless select= is the test's whole name */
+    const char *only_with; /* left out unless select= begins so; NULL: never left out */
     /* Before the first and after the last test that is selected; NULL: nothing. begin() gives what
      * becomes of all of them where it is not KTAP_OK, and says why in `note`. */
     enum ktap_status (*begin)(struct selftest *selftest);
@@ -47,7 +52,7 @@ struct selftest_tally selftest_run(const struct vmx_operation *operation,
                                    const struct selftest_request *request);
 
 /* The suites. */
-extern const struct selftest_suite selftest_ept, selftest_ept_watch, selftest_ept_touched,
-    selftest_ept_features, selftest_audit_rules, selftest_audit_random;
+extern const struct selftest_suite selftest_rig, selftest_modes, selftest_ept, selftest_ept_watch,
+    selftest_ept_touched, selftest_ept_features, selftest_audit_rules, selftest_audit_random;
 
 #endif

@@ -14,6 +14,9 @@
 enum status setup_controls(struct vcpu *vcpu, const struct vmx_capabilities *capabilities,
                            char *why, size_t size) NODISCARD;
 
+/* Writes the fields of the controls themselves, as vcpu->controls has them. */
+void write_controls(const struct vcpu *vcpu);
+
 /* Control fields, host-state area, guest-state area (64-bit mode, as vm->start says). */
 void setup_control_fields(const struct vcpu *vcpu);
 void setup_host_state(const struct vcpu *vcpu);

@@ -98,16 +98,29 @@ static const struct vmcs_field *const cleared[] = {
     &VMCS_ENTRY_INTERRUPTION_INFO, &VMCS_ENTRY_EXCEPTION_ERROR_CODE, &VMCS_ENTRY_INSTRUCTION_LENGTH,
 };
 
-void setup_control_fields(const struct vcpu *vcpu)
+void write_controls(const struct vcpu *vcpu)
 {
     const uint32_t *bits = vcpu->controls.bits;
-    const struct vm *vm = vcpu->vm;
 
     vmwrite(VMCS_PIN_CONTROLS, bits[CONTROL_PIN]);
     vmwrite(VMCS_PRIMARY_CONTROLS, bits[CONTROL_PRIMARY]);
     vmwrite(VMCS_SECONDARY_CONTROLS, bits[CONTROL_SECONDARY]);
     vmwrite(VMCS_EXIT_CONTROLS, bits[CONTROL_EXIT]);
     vmwrite(VMCS_ENTRY_CONTROLS, bits[CONTROL_ENTRY]);
+    if (control_offered(vcpu->capabilities, CONTROL_PRIMARY, PRIMARY_TERTIARY)) {
+        vmwrite(VMCS_TERTIARY_CONTROLS, bits[CONTROL_TERTIARY]);
+    }
+    if (control_offered(vcpu->capabilities, CONTROL_EXIT, EXIT_SECONDARY)) {
+        vmwrite(VMCS_SECONDARY_EXIT_CONTROLS, bits[CONTROL_EXIT2]);
+    }
+}
+
+void setup_control_fields(const struct vcpu *vcpu)
+{
+    const uint32_t *bits = vcpu->controls.bits;
+    const struct vm *vm = vcpu->vm;
+
+    write_controls(vcpu);
     for (unsigned i = 0; i < ARRAY_SIZE(cleared); i++) {
         vmwrite(*cleared[i], 0);
     }

@@ -131,9 +131,9 @@ static void every_option_is_taken(void **state)
 
 static void choices(void **state)
 {
-    static const char *const faults[] = {"divide", "ud",       "gp",          "page",
-                                         "text",   "data",     "stack-guard", "free-twice",
-                                         "exit",   "unhandled"};
+    static const char *const faults[] = {"divide", "ud",        "gp",          "page",
+                                         "text",   "data",      "stack-guard", "free-twice",
+                                         "exit",   "unhandled", "spoil"};
 
     (void)state;
     assert_int_equal(parse_clean("trace=live").trace, TRACE_LIVE);
@@ -469,9 +469,9 @@ static void a_bad_value_leaves_the_default(void **state)
         {"cpu=first", "bad value; allowed: 0"},
         {"on-end=off", "bad value; allowed: poweroff, reboot, halt"},
         {"provoke=nmi", "bad value; allowed: divide, ud, gp, page, text, data, stack-guard, "
-                        "free-twice, exit, unhandled"},
+                        "free-twice, exit, unhandled, spoil"},
         {"provoke=entry", "bad value; allowed: divide, ud, gp, page, text, data, stack-guard, "
-                          "free-twice, exit, unhandled"},
+                          "free-twice, exit, unhandled, spoil"},
         {"guest=a/b", "bad value; allowed: a name of at most 15 of 0-9 A-Z a-z . _ -"},
         {"guest=sixteen.letters.", "value too long; allowed: a name of at most 15 of 0-9 A-Z a-z "
                                    ". _ -"},
