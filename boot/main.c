@@ -12,6 +12,7 @@
 #include "kernel/multiboot.h"
 #include "kernel/panic.h"
 #include "kernel/power.h"
+#include "kernel/processors.h"
 #include "kernel/string.h"
 #include "kernel/time.h"
 #include "vmx/trace.h"
@@ -205,10 +206,29 @@ static void log_processor(void)
              leaf1.ecx & CPUID_1_ECX_HYPERVISOR ? "yes" : "no");
 }
 
+/* Machine checks are told, not a silent shutdown; XSETBV of a guest is done by us; a guest's vector
+ * registers are cleared by us. */
+static void enable_features(void)
+{
+    if (cpuid(1, 0).edx & CPUID_1_EDX_MCE) {
+        write_cr4(read_cr4() | CR4_MCE);
+    }
+    if (cpuid(1, 0).edx & CPUID_1_EDX_FXSR) {
+        write_cr4(read_cr4() | CR4_OSFXSR | CR4_OSXMMEXCPT);
+    }
+    if (cpuid(1, 0).ecx & CPUID_1_ECX_XSAVE) {
+        write_cr4(read_cr4() | CR4_OSXSAVE);
+    }
+}
+
 /* On the new stack, with the new page tables: what the boot stack and tables held is over. */
 static void on_own_stack(void)
 {
     devices_quiet();
+    if (strcmp(boot.options.provoke, "deaf") == 0) {
+        processors_add_deaf(&boot.acpi);
+    }
+    processors_start(&boot.acpi, enable_features);
     provoke(boot.options.provoke);
     if (boot.options.unbuilt_mode != NULL) {
         char why[64];
@@ -261,21 +281,6 @@ static void take_stacks(void **main_stack)
     }
     if (stack_take(STACK_PAGES, main_stack) != STATUS_OK) {
         out_of_memory();
-    }
-}
-
-/* Machine checks are told, not a silent shutdown; XSETBV of a guest is done by us; a guest's vector
- * registers are cleared by us. */
-static void enable_features(void)
-{
-    if (cpuid(1, 0).edx & CPUID_1_EDX_MCE) {
-        write_cr4(read_cr4() | CR4_MCE);
-    }
-    if (cpuid(1, 0).edx & CPUID_1_EDX_FXSR) {
-        write_cr4(read_cr4() | CR4_OSFXSR | CR4_OSXMMEXCPT);
-    }
-    if (cpuid(1, 0).ecx & CPUID_1_ECX_XSAVE) {
-        write_cr4(read_cr4() | CR4_OSXSAVE);
     }
 }
 

@@ -2,26 +2,17 @@
 /* The story that a run tells: in, run, out, and once more. */
 #include "boot/session.h"
 
+#include "boot/round.h"
 #include "kernel/format.h"
 #include "kernel/log.h"
 #include "kernel/memory.h"
 #include "kernel/percpu.h"
 #include "kernel/power.h"
+#include "kernel/processors.h"
 #include "kernel/string.h"
-#include "kernel/time.h"
 #include "selftest/bench.h"
 #include "vmx/caps.h"
-#include "vmx/launch.h"
-
-#define PRIMES_BELOW 1000
-
-/* The sum of all VMs of the boot. */
-struct tally {
-    bool failed;
-    bool launched; /* at least one VM was entered */
-    uint64_t exits;
-    char why[64]; /* the first failure's, else VM 0's */
-};
+#include "vmx/operations.h"
 
 void session_end(const struct boot *boot, bool passed, const char *why, uint64_t exits,
                  const char *guest)
@@ -60,135 +51,139 @@ const struct guest *choose_guest(const struct boot *boot, const struct boot_modu
     return *module != NULL ? &guest_module : guest_find("hlt");
 }
 
-/* Something ordinary: if leaving a VM had broken the processor, this is where it would show. The
- * bound is hidden from the compiler, which would else compute once and remember. */
-__attribute__((noinline)) static unsigned count_primes(void)
+/* The processor that cpu= asks for, or the default; complains of one that is not there. */
+static unsigned choose_processor(const struct boot *boot)
 {
-    uint8_t composite[PRIMES_BELOW] = {0};
-    unsigned below = PRIMES_BELOW;
+    char there[80] = "";
+    size_t at = 0;
+
+    if (processor_is_there(boot->options.cpu)) {
+        return boot->options.cpu;
+    }
+    for (unsigned i = 0; i < processors_there() && at < sizeof(there); i++) {
+        at += format_text(there + at, sizeof(there) - at, "%s%u", i != 0 ? ", " : "",
+                          processor_number(i));
+    }
+    log_line("boot", "option word=\"cpu=%u\" says=\"no such processor; there are: %s\"",
+             boot->options.cpu, there);
+    return 0;
+}
+
+/* The next name of a list with commas between; what is left of the list. */
+static const char *next_name(const char *list, char *name, size_t size)
+{
+    size_t length = 0;
+
+    while (list[length] != '\0' && list[length] != ',') {
+        length++;
+    }
+    string_copy(name, MIN(size, length + 1), list);
+    return list[length] == ',' ? list + length + 1 : list + length;
+}
+
+/* vms=: each on a processor of its own. What is wrong goes to `why`. */
+static unsigned list_jobs(const struct boot *boot, struct vm_job *jobs, char *why, size_t size)
+{
+    const char *list = boot->options.vms;
+    unsigned modules = 0;
     unsigned count = 0;
 
-    __asm__ volatile("" : "+r"(below) : : "memory");
-    for (unsigned i = 2; i < below; i++) {
-        if (composite[i] == 0) {
-            count++;
+    while (*list != '\0') {
+        char name[sizeof(boot->options.guest)];
+        struct vm_job *job = &jobs[count];
+
+        list = next_name(list, name, sizeof(name));
+        if (count == MIN(processors_there(), (unsigned)ROUND_JOBS)) {
+            format_text(why, size, "vms= asks for more VMs than there are processors, %u",
+                        processors_there());
+            return 0;
         }
-        for (unsigned j = i * i; j < below && composite[i] == 0; j += i) {
-            composite[j] = 1;
+        *job = (struct vm_job){.id = count, .asked = true, .boot = boot};
+        job->guest = guest_find(name);
+        if (job->guest == NULL && strcmp(name, guest_module.name) == 0 &&
+            modules < boot->machine.module_count) {
+            job->guest = &guest_module;
+            job->module = &boot->machine.modules[modules++];
         }
+        if (job->guest == NULL) {
+            format_text(why, size, "vms= names a guest that there is not: %s", name);
+            guest_log_names();
+            return 0;
+        }
+        count++;
     }
     return count;
 }
 
-static void tally_failure(struct tally *tally, const char *why)
+/* From the processor that cpu= names on, and round. */
+static void place_jobs(struct vm_job *jobs, unsigned count, unsigned first)
 {
-    if (!tally->failed) {
-        tally->failed = true;
-        string_copy(tally->why, sizeof(tally->why), why);
+    unsigned index = 0;
+
+    while (processor_number(index) != first) {
+        index++;
+    }
+    for (unsigned i = 0; i < count; i++) {
+        jobs[i].processor = processor_number((index + i) % processors_there());
     }
 }
 
-/* The addresses that walk= names are the asked guest's; of the other one only a failure tells. */
-static struct walk_request walk_request(unsigned id, const struct options *options)
+/* What the asked VMs and the last one come to. */
+__attribute__((noreturn)) static void end_story(const struct boot *boot, const struct vm_job *jobs,
+                                                unsigned count, const char *why, const char *name)
 {
-    if (id != 0) {
-        return (struct walk_request){.rip = WALK_RIP_IF_FAILED};
-    }
-    return (struct walk_request){
-        .rip = WALK_RIP_ALWAYS, .gpa = options->walk_gpa, .gva = options->walk_gva};
-}
+    const char *reason = why;
+    bool passed = why[0] == '\0';
+    uint64_t exits = 0;
 
-/* One VM from its memory to its end record, within VMX operation. */
-static void run_vm(unsigned id, const struct guest *guest, const struct boot_module *module,
-                   const struct boot *boot, const struct vmx_operation *operation,
-                   struct tally *tally)
-{
-    unsigned halts = 0;
-    char why[64] = "";
-    struct vm vm;
-    struct run_request request = {
-        .walk = walk_request(id, &boot->options),
-        .provoke = id == 0 ? boot->options.provoke : "",
-        .audit = boot->options.audit,
-        .breaks = id == 0 ? boot->options.breaks : "",
-        .trace = boot->options.trace,
-        .limit = id == 0 ? boot->options.limit : 0, /* limit= is the asked guest's */
-    };
-    enum status status = vm_create(&vm, id, guest->name, operation, why, sizeof(why));
-
-    if (status == STATUS_OK) {
-        vm.guest_data = &halts;
-        status =
-            guest_build(&vm, guest, module, id == 0 ? boot->options.memory : 0, why, sizeof(why));
-    }
-    if (status != STATUS_OK) {
-        log_line("vm", "end vm=%u vcpu=0 guest=%s why=\"%s\" exits=0 code=0", id, guest->name, why);
-        tally_failure(tally, why);
-    } else {
-        vm_run(&vm, operation, &request);
-        tally->exits += vm.exits;
-        if (vm.end.failed) {
-            tally_failure(tally, vm.end.why);
-        } else if (id == 0) {
-            string_copy(tally->why, sizeof(tally->why), vm.end.why);
+    for (unsigned i = 0; i < count; i++) {
+        exits += jobs[i].exits;
+        if (jobs[i].failed && passed) {
+            passed = false;
+            reason = jobs[i].why;
         }
     }
-    tally->launched |= vm.first_entry != 0;
-    if (id == 0 && vm.first_entry != 0) {
-        uint64_t ticks = vm.first_entry - time_first();
-        log_line("stat", "boot to first entry in TSC ticks total=%lu waits=%lu work=%lu", ticks,
-                 vm.waited, ticks - vm.waited);
-    }
-    vm_destroy(&vm);
-}
-
-/* Into VMX operation, one VM, out again; memory and arithmetic as before. */
-static void run_operation(unsigned id, const struct guest *guest, const struct boot_module *module,
-                          const struct boot *boot, struct tally *tally)
-{
-    struct vmx_operation operation;
-    uint64_t before = pages_free();
-    unsigned primes = count_primes();
-    unsigned after;
-
-    if (vmx_enter_operation(&operation, id == 0) != STATUS_OK) {
-        tally_failure(tally, "VMX operation could not be entered");
-        return;
-    }
-    run_vm(id, guest, module, boot, &operation, tally);
-    vmx_leave_operation(&operation);
-
-    log_line("memory", "given back vm=%u free-before=%lu free-after=%lu difference=%ld", id, before,
-             pages_free(), (int64_t)(pages_free() - before));
-    if (pages_free() != before) {
-        tally_failure(tally, "memory was not given back");
-    }
-    after = count_primes();
-    log_line("boot",
-             "back in ordinary code on the same processor: it counts primes below=%d primes=%u "
-             "before=%u",
-             PRIMES_BELOW, after, primes);
-    if (after != primes) {
-        tally_failure(tally, "the processor computes otherwise than before");
-    }
+    session_end(boot, passed, passed ? jobs[0].why : reason, exits, name);
 }
 
 void session_run(const struct boot *boot)
 {
-    const struct boot_module *module;
-    const struct guest *guest = choose_guest(boot, &module);
-    struct tally tally = {0};
-    char why[64];
+    static struct vm_job jobs[ROUND_JOBS + 1];
+    const struct boot_module *module = NULL;
+    const char *name = boot->options.vms;
+    bool launched = false;
+    unsigned count = 1;
+    char why[64] = "";
 
-    if (vmx_probe(why, sizeof(why)) != STATUS_OK) {
-        session_end(boot, false, why, 0, guest->name);
+    if (name[0] != '\0') {
+        count = list_jobs(boot, jobs, why, sizeof(why));
+    } else {
+        jobs[0] = (struct vm_job){.asked = true, .boot = boot};
+        jobs[0].guest = choose_guest(boot, &module);
+        jobs[0].module = module;
+        name = jobs[0].guest->name;
     }
-    run_operation(0, guest, module, boot, &tally);
-    if (tally.launched) {
+    if (count == 0 || vmx_probe(why, sizeof(why)) != STATUS_OK) {
+        session_end(boot, false, why, 0, name);
+    }
+    vmx_probe_others();
+    place_jobs(jobs, count, choose_processor(boot));
+    if (!round_run(jobs, count, true, why, sizeof(why))) {
+        end_story(boot, jobs, count, why, name);
+    }
+    for (unsigned i = 0; i < count; i++) {
+        launched |= jobs[i].launched;
+    }
+    if (launched) {
+        struct vm_job *last = &jobs[count];
+
         log_line("boot", "a second VM in the same boot, to prove that leaving was clean");
-        run_operation(1, guest_find("hlt"), NULL, boot, &tally);
+        *last = (struct vm_job){.id = count, .boot = boot, .processor = jobs[0].processor};
+        last->guest = guest_find("hlt");
+        (void)round_run(last, 1, false, why, sizeof(why));
+        count++;
     }
-    session_end(boot, !tally.failed, tally.why, tally.exits, guest->name);
+    end_story(boot, jobs, count, why, name);
 }
 
 void session_caps(const struct boot *boot)
@@ -215,19 +210,20 @@ typedef bool operation_body(const struct vmx_operation *operation,
 __attribute__((noreturn)) static void session_within(const struct boot *boot, operation_body *body)
 {
     const struct selftest_request request = request_of(&boot->options);
-    struct vmx_operation operation;
-    uint64_t before = pages_free();
+    uint64_t before;
     char why[64];
     bool passed;
 
     if (vmx_probe(why, sizeof(why)) != STATUS_OK) {
         session_end(boot, false, why, 0, NULL);
     }
-    if (vmx_enter_operation(&operation, true) != STATUS_OK) {
+    vmx_probe_others();
+    before = pages_free();
+    if (vmx_enter_everywhere(true) != STATUS_OK) {
         session_end(boot, false, "VMX operation could not be entered", 0, NULL);
     }
-    passed = body(&operation, &request, why, sizeof(why));
-    vmx_leave_operation(&operation);
+    passed = body(vmx_operation_here(), &request, why, sizeof(why));
+    vmx_leave_everywhere();
     if (pages_free() != before) {
         log_line("memory", "not all was given back free-before=%lu free-after=%lu", before,
                  pages_free());

@@ -2,6 +2,7 @@
 /* Owns the list of consoles. */
 #include "kernel/console.h"
 
+#include "kernel/lock.h"
 #include "kernel/log.h"
 #include "kernel/uart.h"
 
@@ -11,6 +12,7 @@
 static struct {
     struct uart uarts[OPTIONS_MAX_CONSOLES + 1];
     unsigned count;
+    struct lock lock; /* a line at a time */
 } consoles;
 
 void console_init(const struct options *options)
@@ -42,12 +44,16 @@ void console_report(void)
 
 void console_write(const char *bytes, size_t length)
 {
+    bool taken;
+
     if (consoles.count == 0) { /* something went wrong before console_init() */
         (void)uart_init(&consoles.uarts[consoles.count++], COM1, FALLBACK_SPEED);
     }
+    taken = lock_take(&consoles.lock);
     for (unsigned i = 0; i < consoles.count; i++) {
         uart_write(&consoles.uarts[i], bytes, length);
     }
+    lock_give(&consoles.lock, taken);
 }
 
 void console_drain(void)

@@ -15,7 +15,8 @@ void console_init(const struct options *options);
 /* Logs a line for each console: its port, or that it is missing. */
 void console_report(void);
 
-/* Writes `length` bytes to every console. */
+/* Writes `length` bytes to every console, whatever other processors write meanwhile in one piece: a
+ * line at a time. */
 void console_write(const char *bytes, size_t length);
 
 /* Waits until everything written is on the line; before the machine ends. */

@@ -7,6 +7,7 @@
 
 #include "kernel/local_apic.h"
 #include "kernel/panic.h"
+#include "kernel/processors.h"
 
 #define VECTORS_OF_EXCEPTIONS 32 /* from here on, they are interrupts */
 
@@ -60,7 +61,7 @@ void exception_dispatch(struct exception_frame *frame)
     struct percpu *cpu = this_cpu();
 
     if (frame->vector == VECTOR_NMI) {
-        cpu->nmi_count++;
+        cpu->nmi_count += !processors_take_nmi();
         return;
     }
     if (frame->vector >= VECTORS_OF_EXCEPTIONS && cpu->takes_interrupts) {

@@ -3,11 +3,14 @@
 #include "kernel/memory.h"
 
 #include "kernel/image.h"
+#include "kernel/lock.h"
 #include "kernel/log.h"
 #include "kernel/panic.h"
+#include "kernel/percpu.h"
 #include "kernel/string.h"
 
 static struct pages machine_pages;
+static struct lock pages_lock; /* over it, once there is more than one processor */
 
 /* Where the loader put things that are read later: only its modules; all else has been copied. */
 static unsigned module_holes(const struct machine *machine, struct page_hole *holes)
@@ -80,7 +83,12 @@ enum status memory_init(const struct machine *machine)
 
 enum status page_take(uint64_t count, uint64_t alignment, enum page_limit limit, hpa_t *base)
 {
-    return pages_take(&machine_pages, count, alignment, limit, base);
+    bool taken = lock_take(&pages_lock);
+    enum status status = pages_take(&machine_pages, count, alignment, limit, base);
+
+    lock_give(&pages_lock, taken);
+    this_cpu()->pages_held += status == STATUS_OK ? count : 0;
+    return status;
 }
 
 enum status page_take_cleared(void **page)
@@ -96,8 +104,11 @@ enum status page_take_cleared(void **page)
 
 void page_give(hpa_t base, uint64_t count)
 {
+    bool taken = lock_take(&pages_lock);
     enum status status = pages_give(&machine_pages, base, count);
 
+    lock_give(&pages_lock, taken);
+    this_cpu()->pages_held -= count;
     if (status != STATUS_OK) {
         panic("pages given back that are not taken, %s base=0x%lx count=%lu", status_text(status),
               base.value, count);

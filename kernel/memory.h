@@ -51,6 +51,12 @@ enum status paging_init(const struct machine *machine, const struct acpi *acpi) 
 bool memory_readable(hpa_t address, uint64_t length);
 
 /*
+ * Makes a page of low memory one that is executed and not written, or one of ordinary memory again:
+ * in the identity map, for the code that other processors start in. STATUS_NO_MEMORY.
+ */
+enum status page_set_executable(hpa_t page, bool executable) NODISCARD;
+
+/*
  * Takes a stack of `pages` pages with an absent page below it, for good; gives its top.
  * STATUS_NO_MEMORY.
  */

@@ -5,6 +5,7 @@
  * parser, and stands in no list.
  */
 #include "kernel/option_table.h"
+#include "kernel/acpi.h"
 #include "kernel/string.h"
 
 #define COM1          UINT16_C(0x3f8)
@@ -30,11 +31,16 @@ static enum option_verdict parse_cpu(const char *value, struct options *options)
 {
     uint64_t number;
 
-    (void)options; /* which will hold it once there is a choice */
-    if (!option_number(value, &number)) {
+    if (!option_number(value, &number) || number >= ACPI_MAX_PROCESSORS) {
         return OPTION_BAD;
     }
-    return number == 0 ? OPTION_TAKEN : OPTION_UNBUILT;
+    options->cpu = (unsigned)number;
+    return OPTION_TAKEN;
+}
+
+static enum option_verdict parse_vms(const char *value, struct options *options)
+{
+    return option_text(value, ",", options->vms, sizeof(options->vms));
 }
 
 static enum option_verdict parse_mode(const char *value, struct options *options)
@@ -195,7 +201,7 @@ static enum option_verdict parse_provoke(const char *value, struct options *opti
 {
     static const char *const faults[] = {"divide", "ud",        "gp",          "page",
                                          "text",   "data",      "stack-guard", "free-twice",
-                                         "exit",   "unhandled", "spoil"};
+                                         "exit",   "unhandled", "spoil",       "deaf"};
     unsigned fault;
 
     if (!option_choice(value, faults, ARRAY_SIZE(faults), &fault)) {
@@ -229,7 +235,8 @@ static enum option_verdict parse_exit_port(const char *value, struct options *op
 const struct option_row option_rows[] = {
     {"guest", parse_guest, "a name of at most 15 of 0-9 A-Z a-z . _ -"},
     {"memory", parse_memory, "bytes, or with K, M or G, a multiple of 4K and not 0"},
-    {"cpu", parse_cpu, "0"},
+    {"cpu", parse_cpu, "the number of a processor, 0 to 255"},
+    {"vms", parse_vms, "names of guests, of 0-9 A-Z a-z . _ -, with commas between; at most 95"},
     {"mode", parse_mode, "run, caps, selftest, bench"},
     {"trace", parse_trace, "live, ring, off"},
     {"limit", parse_limit, "a number of exits, 0 for none"},
@@ -244,11 +251,10 @@ const struct option_row option_rows[] = {
     {"count", parse_count, "a number of random mutations"},
     {"provoke", parse_provoke,
      "divide, ud, gp, page, text, data, stack-guard, free-twice, exit, unhandled, "
-     "spoil"},
+     "spoil, deaf"},
     {"machine", parse_machine, "a name of at most 47 of 0-9 A-Z a-z . _ -"},
     {"token", parse_token, "a name of at most 39 of 0-9 A-Z a-z . _ -"},
     {"exit-port", parse_exit_port, "0x1 to 0xffff"},
-    {"vms", NULL, NULL},
 };
 
 const unsigned option_row_count = ARRAY_SIZE(option_rows);
@@ -258,7 +264,7 @@ _Static_assert(sizeof((struct options){0}.guest) == 16 &&
                    sizeof((struct options){0}.machine) == 48 &&
                    sizeof((struct options){0}.breaks) == 160 &&
                    sizeof((struct options){0}.select) == 48 &&
-                   sizeof((struct options){0}.token) == 40,
+                   sizeof((struct options){0}.vms) == 96 && sizeof((struct options){0}.token) == 40,
                "the lengths in the table's English");
 
 void option_fill_in(struct options *options)

@@ -29,6 +29,8 @@ struct walk_option {
 struct options {
     char guest[16];  /* a name; empty: the default. Whether it exists, the guest room knows */
     uint64_t memory; /* bytes, a multiple of the page size; 0: the guest's own default */
+    unsigned cpu;    /* cpu=: the processor that runs the VM, or the first of vms= */
+    char vms[96];    /* vms=: names with commas between; empty: the one of guest= */
     enum run_mode mode;
     enum trace_mode trace;
     uint64_t limit; /* exits; 0: none */

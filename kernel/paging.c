@@ -197,6 +197,16 @@ enum status paging_init(const struct machine *machine, const struct acpi *acpi)
     return STATUS_OK;
 }
 
+enum status page_set_executable(hpa_t page, bool executable)
+{
+    uint64_t attributes =
+        executable ? PTE_P | PTE_ACCESSED : PTE_P | PTE_RW | PTE_ACCESSED | paging.no_execute;
+    enum status status = pt_map(&paging.table, page.value, page, PAGE_SIZE, attributes);
+
+    __asm__ volatile("invlpg (%0)" : : "r"(page.value) : "memory");
+    return status;
+}
+
 enum status stack_take(uint64_t pages, void **top)
 {
     hpa_t base;

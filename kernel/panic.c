@@ -5,6 +5,7 @@
 #include "kernel/format.h"
 #include "kernel/image.h"
 #include "kernel/log.h"
+#include "kernel/processors.h"
 #include "kernel/string.h"
 
 #define PUSH_RBP        0x55
@@ -124,6 +125,7 @@ static bool enter_panic(const char *why)
     cpu->recovery = NULL;
     cpu->log_muted = false;
     if (cpu->panics++ == 0) {
+        processors_halt_others();
         return true;
     }
     if (cpu->panics == 2) {

@@ -22,6 +22,7 @@ struct percpu {
     struct fault_recovery *recovery; /* where an exception goes on instead of a panic, or NULL */
     bool log_muted;                  /* log_mute() */
     unsigned panics;                 /* depth: a panic inside a panic says less */
+    uint64_t pages_held;             /* taken here, less those given back here */
     void *tenant;                    /* what a higher room runs here; the base never looks at it, */
     uint64_t counted;                /* nor at what it counts here: VMX instructions */
     struct gdt gdt;

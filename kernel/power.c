@@ -6,12 +6,14 @@
 #include "kernel/cpu.h"
 #include "kernel/image.h"
 #include "kernel/log.h"
+#include "kernel/processors.h"
 #include "kernel/time.h"
 
 #define PIC1_DATA 0x21
 #define PIC2_DATA 0xA1
 
-#define HIGHEST_PRIORITY 15 /* CR8: the local APIC holds every interrupt back */
+/* CR8: the local APIC holds every interrupt back but that by which processors wake one another */
+#define HIGHEST_PRIORITY 14
 
 #define PM1_SCI_EN    BIT(0)
 #define PM1_SLP_TYP   BITS(12, 10)
@@ -109,6 +111,7 @@ static void reboot(const struct acpi *acpi)
 
 void machine_end(const struct options *options, const struct acpi *acpi)
 {
+    processors_halt_others();
     devices_restore();
     console_drain();
     if (options->on_end == END_POWEROFF && options->exit_port != 0) {

@@ -92,8 +92,10 @@ enum status vm_create(struct vm *vm, unsigned id, const char *guest,
     const struct vmx_capabilities *capabilities = &operation->capabilities;
     enum status status;
 
-    *vm = (struct vm){
-        .id = id, .guest = guest, .pages_before = pages_free(), .mtrrs = &operation->mtrrs};
+    *vm = (struct vm){.id = id,
+                      .guest = guest,
+                      .pages_before = this_cpu()->pages_held,
+                      .mtrrs = &operation->mtrrs};
     if (!control_offered(capabilities, CONTROL_SECONDARY, SECONDARY_EPT) ||
         !(capabilities->ept_vpid & EPT_CAP_WALK_4)) {
         log_line("ept",

@@ -164,7 +164,7 @@ struct vm {
     uint64_t exits;        /* afterwards: how many there were, */
     uint64_t first_entry;  /* and the TSC before the first entry; 0: there was none; */
     uint64_t waited;       /* TSC ticks that were waits for devices until then */
-    uint64_t pages_before; /* free pages before anything was taken for it */
+    uint64_t pages_before; /* pages that its processor held before anything was taken for it */
 };
 
 /*
