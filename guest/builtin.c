@@ -39,14 +39,16 @@ extern const char guest_watch[], guest_watch_end[];
 #define WATCHED_CODE   GPA(0x108000)
 #define WATCHED_LENGTH 64
 
+static const struct watch_range watched = {
+    .from = WATCHED_PAGE, .length = WATCHED_LENGTH, .access = WATCH_WRITE};
+
 /* Who writes the page, and who comes by the code? */
 static enum status watch_prepare(struct vcpu *vcpu, char *why, size_t size)
 {
-    enum status status = watch_add(vcpu, WATCHED_PAGE, WATCHED_LENGTH, WATCH_WRITE);
+    enum status status = watch_add_range(vcpu, &watched);
 
     if (status == STATUS_OK) {
-        log_line("ept", "watching vm=%u gpa=0x%lx-0x%lx access=write", vcpu->vm->id,
-                 WATCHED_PAGE.value, WATCHED_PAGE.value + WATCHED_LENGTH - 1);
+        watch_log_range(vcpu, &watched);
         status = watch_break(vcpu, WATCHED_CODE);
     }
     if (status == STATUS_OK) {
