@@ -8,8 +8,8 @@
 #include "kernel/string.h"
 
 static const struct selftest_suite *const suites[] = {
-    &selftest_ept,       &selftest_ept_touched, &selftest_ept_features,
-    &selftest_ept_watch, &selftest_audit_rules, &selftest_audit_random,
+    &selftest_ept,        &selftest_ept_touched, &selftest_ept_features, &selftest_ept_watch,
+    &selftest_ept_policy, &selftest_audit_rules, &selftest_audit_random,
 };
 
 static bool is_selected(const struct selftest_suite *suite, unsigned test,

@@ -47,7 +47,7 @@ struct selftest_tally selftest_run(const struct vmx_operation *operation,
                                    const struct selftest_request *request);
 
 /* The suites. */
-extern const struct selftest_suite selftest_ept, selftest_ept_watch, selftest_ept_touched,
-    selftest_ept_features, selftest_audit_rules, selftest_audit_random;
+extern const struct selftest_suite selftest_ept, selftest_ept_watch, selftest_ept_policy,
+    selftest_ept_touched, selftest_ept_features, selftest_audit_rules, selftest_audit_random;
 
 #endif
