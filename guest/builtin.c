@@ -34,6 +34,7 @@ extern const char guest_triple[], guest_triple_end[];
 extern const char guest_loop[], guest_loop_end[];
 extern const char guest_cost[], guest_cost_end[];
 extern const char guest_watch[], guest_watch_end[];
+extern const char guest_policy[], guest_policy_end[];
 
 #define WATCHED_PAGE   GPA(0x180000) /* as guest/code/watch.asm has them */
 #define WATCHED_CODE   GPA(0x108000)
@@ -108,6 +109,13 @@ static const struct guest guests[] = {
         IMAGE(watch),
         .memory = GUEST_MEMORY_LEAST,
         .hooks = &watch_hooks,
+    },
+    {
+        .name = "policy",
+        .describe = "touches ranges with a policy each: ignore, inject, call, report, stop",
+        IMAGE(policy),
+        .memory = GUEST_MEMORY_LEAST,
+        .hooks = &guest_policy_hooks,
     },
 };
 
