@@ -34,19 +34,22 @@ extern const char guest_triple[], guest_triple_end[];
 extern const char guest_loop[], guest_loop_end[];
 extern const char guest_cost[], guest_cost_end[];
 extern const char guest_watch[], guest_watch_end[];
+extern const char guest_policy[], guest_policy_end[];
 
 #define WATCHED_PAGE   GPA(0x180000) /* as guest/code/watch.asm has them */
 #define WATCHED_CODE   GPA(0x108000)
 #define WATCHED_LENGTH 64
 
+static const struct watch_range watched = {
+    .from = WATCHED_PAGE, .length = WATCHED_LENGTH, .access = WATCH_WRITE};
+
 /* Who writes the page, and who comes by the code? */
 static enum status watch_prepare(struct vcpu *vcpu, char *why, size_t size)
 {
-    enum status status = watch_add(vcpu, WATCHED_PAGE, WATCHED_LENGTH, WATCH_WRITE);
+    enum status status = watch_add_range(vcpu, &watched);
 
     if (status == STATUS_OK) {
-        log_line("ept", "watching vm=%u gpa=0x%lx-0x%lx access=write", vcpu->vm->id,
-                 WATCHED_PAGE.value, WATCHED_PAGE.value + WATCHED_LENGTH - 1);
+        watch_log_range(vcpu, &watched);
         status = watch_break(vcpu, WATCHED_CODE);
     }
     if (status == STATUS_OK) {
@@ -106,6 +109,13 @@ static const struct guest guests[] = {
         IMAGE(watch),
         .memory = GUEST_MEMORY_LEAST,
         .hooks = &watch_hooks,
+    },
+    {
+        .name = "policy",
+        .describe = "touches ranges with a policy each: ignore, inject, call, report, stop",
+        IMAGE(policy),
+        .memory = GUEST_MEMORY_LEAST,
+        .hooks = &guest_policy_hooks,
     },
 };
 

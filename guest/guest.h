@@ -60,4 +60,7 @@ bool flat_port_out(struct vcpu *vcpu, uint16_t port, unsigned size, uint32_t val
                    enum action *action);
 bool flat_port_in(struct vcpu *vcpu, uint16_t port, unsigned size, uint32_t *value);
 
+/* guest/policy.c: the same around the guest `policy`, which has watches. */
+extern const struct vm_hooks guest_policy_hooks;
+
 #endif

@@ -52,7 +52,10 @@ struct selftest_tally selftest_run(const struct vmx_operation *operation,
                                    const struct selftest_request *request);
 
 /* The suites. */
-extern const struct selftest_suite selftest_rig, selftest_modes, selftest_ept, selftest_ept_watch,
-    selftest_ept_touched, selftest_ept_features, selftest_audit_rules, selftest_audit_random;
+#define NOTE(text)
+#define SUITE(suite) extern const struct selftest_suite suite;
+#include "selftest/suites.def"
+#undef SUITE
+#undef NOTE
 
 #endif

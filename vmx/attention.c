@@ -89,9 +89,13 @@ static void provoke_exception(void)
 
 bool attention_serve(struct vcpu *vcpu)
 {
-    uint32_t attention = vcpu->attention;
+    uint32_t attention;
 
-    vcpu->attention = attention & ATTENTION_TRACE;
+    if (vcpu->attention & ATTENTION_STEP) {
+        watch_settle(vcpu);
+    }
+    attention = vcpu->attention;
+    vcpu->attention = attention & (ATTENTION_TRACE | ATTENTION_STEP);
     if (attention & ATTENTION_TRACE) {
         trace_drain(vcpu);
     }

@@ -35,8 +35,10 @@ enum action handle_unexpected(struct vcpu *vcpu)
  * handler, whose IRET also ends the blocking of NMIs. No other exception is intercepted. */
 static enum action handle_exception_or_nmi(struct vcpu *vcpu)
 {
-    if (watch_exit(vcpu)) {
-        return ACTION_RESUME;
+    enum action action;
+
+    if (watch_exit(vcpu, &action)) {
+        return action;
     }
     switch (FIELD_GET(INTERRUPTION_VECTOR, vcpu->exit->interruption)) {
     case VECTOR_NMI:
@@ -114,9 +116,10 @@ static enum action handle_xsetbv(struct vcpu *vcpu)
 static enum action handle_ept_violation(struct vcpu *vcpu)
 {
     gpa_t gpa = vcpu->exit->physical;
+    enum action action;
 
-    if (watch_exit(vcpu)) {
-        return ACTION_RESUME;
+    if (watch_exit(vcpu, &action)) {
+        return action;
     }
     if (is_lazy(vcpu->vm, gpa)) {
         return vcpu_populate(vcpu, gpa);
@@ -135,7 +138,9 @@ static enum action handle_ept_misconfiguration(struct vcpu *vcpu)
 /* Only watches set the flag. */
 static enum action handle_monitor_trap(struct vcpu *vcpu)
 {
-    return watch_exit(vcpu) ? ACTION_RESUME : handle_unexpected(vcpu);
+    enum action action;
+
+    return watch_exit(vcpu, &action) ? action : handle_unexpected(vcpu);
 }
 
 /* It only makes a busy guest exit: limit= counts. */

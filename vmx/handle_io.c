@@ -13,6 +13,7 @@
 #include "vmx/qualification.h"
 #include "vmx/report.h"
 #include "vmx/vmcs.h"
+#include "vmx/watch.h"
 
 /* A REP instruction goes on in later exits after this many iterations: an exit stays short. */
 #define MOST_ITERATIONS 256
@@ -72,6 +73,10 @@ static bool find_piece(struct vcpu *vcpu, const struct guest_mode *mode, uint64_
             vm_stop(vcpu, true, 0, "string I/O at 0x%lx: its page tables cannot be walked", linear);
         return false;
     }
+    if (watch_reach(vcpu, gpa, length, write ? WATCH_WRITE : WATCH_READ, GVA(linear), piece,
+                    action)) {
+        return *piece != NULL;
+    }
     if (is_lazy(vcpu->vm, gpa)) {
         *action = vcpu_populate(vcpu, gpa);
         return false;
@@ -99,33 +104,47 @@ static bool find_element(struct vcpu *vcpu, const struct guest_mode *mode, uint6
                                                   write, &element->piece[1], action));
 }
 
+static enum action element_in(struct vcpu *vcpu, const struct io_access *access,
+                              const struct element *element)
+{
+    uint32_t value = port_in(vcpu, access);
+    uint8_t bytes[sizeof(value)];
+
+    memcpy(bytes, &value, sizeof(value));
+    memcpy(element->piece[0], bytes, element->length[0]);
+    if (element->length[1] != 0) {
+        memcpy(element->piece[1], bytes + element->length[0], element->length[1]);
+    }
+    return ACTION_ADVANCE;
+}
+
+static enum action element_out(struct vcpu *vcpu, const struct io_access *access,
+                               const struct element *element)
+{
+    uint32_t value = 0;
+    uint8_t bytes[sizeof(value)] = {0};
+
+    memcpy(bytes, element->piece[0], element->length[0]);
+    if (element->length[1] != 0) {
+        memcpy(bytes + element->length[0], element->piece[1], element->length[1]);
+    }
+    memcpy(&value, bytes, sizeof(value));
+    return port_out(vcpu, access, value);
+}
+
 /* Moves one element between port and memory; a fault comes before the port is touched. */
 static enum action move_element(struct vcpu *vcpu, const struct guest_mode *mode,
                                 const struct io_access *access, uint64_t linear)
 {
-    uint8_t bytes[4] = {0};
-    uint32_t value;
     struct element element = {0};
     enum action action;
 
-    if (!find_element(vcpu, mode, linear, access->size, access->in, &element, &action)) {
-        return action;
+    if (find_element(vcpu, mode, linear, access->size, access->in, &element, &action)) {
+        action =
+            access->in ? element_in(vcpu, access, &element) : element_out(vcpu, access, &element);
     }
-    if (access->in) {
-        value = port_in(vcpu, access);
-        memcpy(bytes, &value, sizeof(bytes));
-        memcpy(element.piece[0], bytes, element.length[0]);
-        if (element.length[1] != 0) {
-            memcpy(element.piece[1], bytes + element.length[0], element.length[1]);
-        }
-        return ACTION_ADVANCE;
-    }
-    memcpy(bytes, element.piece[0], element.length[0]);
-    if (element.length[1] != 0) {
-        memcpy(bytes + element.length[0], element.piece[1], element.length[1]);
-    }
-    memcpy(&value, bytes, sizeof(value));
-    return port_out(vcpu, access, value);
+    watch_reached(vcpu);
+    return action;
 }
 
 /* SDM vol. 3C, "VM-Exit Instruction-Information Field as Used for INS and OUTS": bits 9:7 are the

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "vmx/inject.h"
 
+#include "vmx/handlers.h"
 #include "vmx/vmcs.h"
 
 static void inject(uint32_t information, uint32_t error_code, uint32_t length)
@@ -15,34 +16,69 @@ static void inject(uint32_t information, uint32_t error_code, uint32_t length)
 }
 
 /* A guest in real-address mode takes no error codes: the entry would be refused. */
-static uint32_t exception(struct vcpu *vcpu, enum vector vector, bool with_error_code)
+static enum action exception(struct vcpu *vcpu, enum vector vector, bool with_error_code,
+                             uint32_t error_code)
 {
-    uint64_t error_code =
+    uint64_t with =
         with_error_code && vmread(VMCS_GUEST_CR0) & CR0_PE ? INTERRUPTION_ERROR_CODE : 0;
 
     vmwrite(VMCS_GUEST_RFLAGS, vmread(VMCS_GUEST_RFLAGS) | RFLAGS_RF); /* as a fault pushes it */
     vcpu->exit->injected = (uint8_t)vector;
-    return (uint32_t)(INTERRUPTION_VALID | error_code | vector |
-                      FIELD_PUT(INTERRUPTION_TYPE, INTERRUPTION_HARDWARE_EXCEPTION));
+    inject((uint32_t)(INTERRUPTION_VALID | with | vector |
+                      FIELD_PUT(INTERRUPTION_TYPE, INTERRUPTION_HARDWARE_EXCEPTION)),
+           error_code, 0);
+    return ACTION_RESUME;
+}
+
+static bool is_contributory(uint64_t vector)
+{
+    return vector == VECTOR_DE || (vector >= VECTOR_TS && vector <= VECTOR_GP) ||
+           vector == VECTOR_CP;
+}
+
+/* Whether a fault on the way to the handler of exception `first` makes a double fault, or after one
+ * a shutdown. SDM vol. 3A, "Interrupt 8—Double Fault Exception (#DF)". */
+static bool is_compounded(uint64_t first, enum vector second)
+{
+    if (second == VECTOR_PF) {
+        return first == VECTOR_PF || first == VECTOR_DF;
+    }
+    return is_contributory(second) &&
+           (is_contributory(first) || first == VECTOR_PF || first == VECTOR_DF);
+}
+
+/* The same, but where the exit came while an exception was delivered. Another event that was
+ * delivered then is lost, or comes again with its instruction, as on a processor. */
+static enum action fault(struct vcpu *vcpu, enum vector vector, uint32_t error_code)
+{
+    uint32_t vectoring = exit_vectoring(vcpu->exit);
+    uint64_t first = FIELD_GET(INTERRUPTION_VECTOR, vectoring);
+
+    if (!(vectoring & INTERRUPTION_VALID) ||
+        FIELD_GET(INTERRUPTION_TYPE, vectoring) != INTERRUPTION_HARDWARE_EXCEPTION ||
+        !is_compounded(first, vector)) {
+        return exception(vcpu, vector, true, error_code);
+    }
+    if (first == VECTOR_DF) {
+        return exit_handlers[EXIT_TRIPLE_FAULT](vcpu);
+    }
+    return exception(vcpu, VECTOR_DF, true, 0);
 }
 
 enum action inject_ud(struct vcpu *vcpu)
 {
-    inject(exception(vcpu, VECTOR_UD, false), 0, 0);
-    return ACTION_RESUME;
+    return exception(vcpu, VECTOR_UD, false, 0);
 }
 
 enum action inject_gp(struct vcpu *vcpu)
 {
-    inject(exception(vcpu, VECTOR_GP, true), 0, 0);
-    return ACTION_RESUME;
+    return fault(vcpu, VECTOR_GP, 0);
 }
 
 enum action inject_pf(struct vcpu *vcpu, uint64_t linear, uint32_t error_code)
 {
     write_cr2(linear); /* VM entry leaves CR2 alone: it is the guest's while its VM exists */
-    inject(exception(vcpu, VECTOR_PF, true), error_code, 0);
-    return ACTION_RESUME;
+    return fault(vcpu, VECTOR_PF, error_code);
 }
 
 enum action inject_bp(struct vcpu *vcpu)

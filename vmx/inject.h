@@ -9,6 +9,8 @@
 /*
  * Makes the next VM entry deliver hardware exception `vector`, as a fault of the instruction at the
  * guest's RIP, notes it in the exit's record, and answers ACTION_RESUME for handlers to pass on.
+ * After an exit that came while an exception was delivered, #GP and #PF may make a double fault of
+ * both, or a triple fault, whose handler's answer it is then.
  */
 enum action inject_ud(struct vcpu *vcpu);
 enum action inject_gp(struct vcpu *vcpu); /* error code 0 */

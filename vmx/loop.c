@@ -50,7 +50,8 @@ static void apply(const struct vcpu *vcpu, struct vmx_exit *exit, enum action ac
     exit->action = action;
     if (action == ACTION_ADVANCE) {
         advance(exit);
-    } else if (action == ACTION_RESUME && exit_vectoring(exit) & INTERRUPTION_VALID) {
+    } else if (action == ACTION_RESUME && exit_vectoring(exit) & INTERRUPTION_VALID &&
+               exit->injected == NOTHING_INJECTED) {
         reinject_vectored_event(vcpu);
     }
 }

@@ -55,6 +55,7 @@ enum attention {
     ATTENTION_LIMIT = 16,   /* limit= has been reached */
     ATTENTION_END = 32,     /* the VM has ended */
     ATTENTION_WATCH = 128,  /* print what watches have reported */
+    ATTENTION_STEP = 256,   /* an instruction is stepped for a watch: was it done otherwise? */
     ATTENTION_AUDIT = 64,   /* the guest was entered in spite of what the auditor found */
 };
 

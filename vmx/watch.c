@@ -1,98 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* The exits that watches cause: a violation opens pages, the monitor trap closes them. */
 #include "vmx/watch.h"
 
 #include "ept/violation.h"
 #include "kernel/fault.h"
-#include "kernel/format.h"
-#include "kernel/image.h"
-#include "kernel/log.h"
-#include "kernel/memory.h"
-#include "kernel/string.h"
 #include "vmx/guest_linear.h"
 #include "vmx/guest_mode.h"
 #include "vmx/invept.h"
 #include "vmx/vmcs.h"
 #include "vmx/watch_state.h"
-
-bool watch_covers(const struct watch *watch, gpa_t page)
-{
-    return watch->access != 0 && watch->from.value < page.value + PAGE_SIZE &&
-           watch->from.value + watch->length > page.value;
-}
-
-/* The rights that leave every access of a watch to fail. What processors do not take is taken away
- * too: writing without reading, and fetching alone where that is not supported. */
-static uint64_t closed_rights(const struct vcpu *vcpu, gpa_t page)
-{
-    bool execute_only = vcpu->capabilities->ept_vpid & EPT_CAP_EXECUTE_ONLY;
-    uint64_t rights = EPT_RWX;
-
-    for (unsigned i = 0; i < WATCHES; i++) {
-        const struct watch *watch = &vcpu->watching->watches[i];
-        if (!watch_covers(watch, page)) {
-            continue;
-        }
-        rights &= watch->access & WATCH_READ ? ~(uint64_t)(EPT_READ | EPT_WRITE) : EPT_RWX;
-        rights &= watch->access & WATCH_WRITE ? ~(uint64_t)EPT_WRITE : EPT_RWX;
-        rights &= watch->access & WATCH_FETCH ? ~(uint64_t)EPT_EXECUTE : EPT_RWX;
-        rights &= watch->shadow != NULL ? EPT_EXECUTE : EPT_RWX;
-    }
-    return rights == EPT_EXECUTE && !execute_only ? 0 : rights;
-}
-
-/* The breakpoints of a page share one copy. */
-static uint8_t *shadow_of(const struct watch_state *state, gpa_t page)
-{
-    for (unsigned i = 0; i < WATCHES; i++) {
-        if (watch_covers(&state->watches[i], page) && state->watches[i].shadow != NULL) {
-            return state->watches[i].shadow;
-        }
-    }
-    return NULL;
-}
-
-static void fill_shadow(const struct vcpu *vcpu, gpa_t page, uint8_t *shadow)
-{
-    const struct watch_state *state = vcpu->watching;
-
-    memcpy(shadow, guest_access(vcpu->vm, page, PAGE_SIZE), PAGE_SIZE);
-    for (unsigned i = 0; i < WATCHES; i++) {
-        const struct watch *watch = &state->watches[i];
-        if (watch_covers(watch, page) && watch->access == WATCH_BREAKPOINT) {
-            shadow[watch->from.value % PAGE_SIZE] = OPCODE_INT3;
-        }
-    }
-}
-
-/* The entry of the page, a leaf of 4 KiB since it is watched. */
-static uint64_t *leaf_of(const struct vcpu *vcpu, gpa_t page)
-{
-    struct pt_walk walk = ept_walk(&vcpu->vm->ept, page);
-    uint64_t *entries = pointer_to(walk.table[1]);
-
-    return &entries[pt_index(1, page.value)];
-}
-
-static void set_page(const struct vcpu *vcpu, gpa_t page, uint64_t rights, const void *memory)
-{
-    uint64_t *leaf = leaf_of(vcpu, page);
-    uint64_t address = vcpu->vm->ept.format.address;
-
-    __atomic_store_n(leaf, (*leaf & ~(EPT_RWX | address)) | rights | hpa_of(memory).value,
-                     __ATOMIC_RELEASE);
-}
-
-void watch_close(const struct vcpu *vcpu, gpa_t page)
-{
-    uint8_t *shadow = shadow_of(vcpu->watching, page);
-
-    if (shadow != NULL) {
-        fill_shadow(vcpu, page, shadow); /* the guest may have written its code */
-        set_page(vcpu, page, closed_rights(vcpu, page), shadow);
-    } else {
-        set_page(vcpu, page, closed_rights(vcpu, page), guest_access(vcpu->vm, page, PAGE_SIZE));
-    }
-}
 
 static void set_trap(const struct vcpu *vcpu, bool on)
 {
@@ -100,50 +16,57 @@ static void set_trap(const struct vcpu *vcpu, bool on)
             vcpu->controls.bits[CONTROL_PRIMARY] | (on ? PRIMARY_MONITOR_TRAP : 0));
 }
 
-static void watch_bytes(const struct vcpu *vcpu, gpa_t gpa, uint64_t *value)
-{
-    uint64_t length = MIN((uint64_t)REPORT_BYTES, PAGE_SIZE - gpa.value % PAGE_SIZE);
-    const void *bytes = guest_access(vcpu->vm, gpa, length);
-
-    *value = 0;
-    if (bytes != NULL) {
-        memcpy(value, bytes, length);
-    }
-}
-
-/* Whether some watch is about that access to the byte at `gpa`. */
-static bool is_wanted(const struct watch_state *state, gpa_t gpa, uint32_t access)
-{
-    for (unsigned i = 0; i < WATCHES; i++) {
-        const struct watch *watch = &state->watches[i];
-        if (watch->access & access && gpa.value - watch->from.value < watch->length) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static void begin_report(const struct vcpu *vcpu, gpa_t gpa, uint32_t access)
-{
-    struct watch_state *state = vcpu->watching;
-    struct watch_report *report = &state->step[state->step_count];
-
-    if (state->step_count < OPEN_PAGES) {
-        state->step_count++;
-        *report = (struct watch_report){.rip = vcpu->exit->rip, .gpa = gpa, .access = access};
-        watch_bytes(vcpu, gpa, &report->before);
-    }
-}
-
-/* Lets one instruction reach the page, and steps it. */
-static void open_page(const struct vcpu *vcpu, gpa_t page)
+static void put_report(struct vcpu *vcpu, const struct watch_report *report)
 {
     struct watch_state *state = vcpu->watching;
 
-    set_page(vcpu, page, EPT_RWX, guest_access(vcpu->vm, page, PAGE_SIZE));
-    state->open[state->open_count++] = page;
+    state->reports[state->written++ % WATCH_REPORTS] = *report;
+    vcpu->attention |= ATTENTION_WATCH;
+}
+
+/* Lets one instruction reach the page, and steps it; then `report`, if any, is finished. */
+static bool step(struct vcpu *vcpu, gpa_t page, uint32_t access, const struct watch *ignored,
+                 const struct watch_report *report)
+{
+    struct watch_state *state = vcpu->watching;
+
+    if (!watch_open(vcpu, page, access, ignored)) {
+        return false;
+    }
+    if (report != NULL && state->step_count < STEP_REPORTS) {
+        state->step[state->step_count++] = *report;
+    }
     invept_now(vcpu);
     set_trap(vcpu, true);
+    vcpu->attention |= ATTENTION_STEP;
+    return true;
+}
+
+/* The instruction is done, or comes to nothing: what was opened is closed again. */
+static void end_step(struct vcpu *vcpu)
+{
+    struct watch_state *state = vcpu->watching;
+
+    for (unsigned i = 0; i < state->step_count; i++) {
+        struct watch_report *report = &state->step[i];
+        report->tried = report->done == WATCH_IGNORE
+                            ? watch_bytes(watch_place(vcpu, report->gpa), report->gpa)
+                            : 0;
+    }
+    watch_close_open(vcpu);
+    for (unsigned i = 0; i < state->step_count; i++) {
+        state->step[i].after = watch_bytes_in_memory(vcpu, state->step[i].gpa);
+        put_report(vcpu, &state->step[i]);
+    }
+    state->step_count = 0;
+    invept_now(vcpu);
+    set_trap(vcpu, false);
+    vcpu->attention &= ~(uint32_t)ATTENTION_STEP;
+}
+
+static bool is_let_through(enum watch_policy done)
+{
+    return done == WATCH_REPORT || done == WATCH_IGNORE;
 }
 
 static uint32_t access_of(uint64_t qualification)
@@ -153,45 +76,61 @@ static uint32_t access_of(uint64_t qualification)
            (qualification & EPT_VIOLATION_FETCH ? WATCH_FETCH : 0);
 }
 
-static bool take_violation(const struct vcpu *vcpu)
+/* An access that no watch is about, on a page that is closed for others. */
+static bool take_bystander(struct vcpu *vcpu, gpa_t gpa, uint32_t access)
 {
-    struct watch_state *state = vcpu->watching;
-    gpa_t gpa = vcpu->exit->physical;
-    uint32_t access = access_of(vcpu->exit->qualification);
+    gpa_t page = watch_page(gpa);
     bool watched = false;
 
     for (unsigned i = 0; i < WATCHES; i++) {
-        watched |= watch_covers(&state->watches[i], watch_page(gpa));
+        watched |= watch_covers(&vcpu->watching->watches[i], page);
     }
-    if (!watched || state->open_count == OPEN_PAGES) {
-        return false;
+    return watched && guest_access(vcpu->vm, page, PAGE_SIZE) != NULL &&
+           step(vcpu, page, access, NULL, NULL);
+}
+
+/* An access to `length` bytes of a page; `linear` NULL: it has no linear address. False: it is no
+ * watch's. */
+static bool take_access(struct vcpu *vcpu, struct watch_report *report, uint64_t length,
+                        const gva_t *linear, enum action *action)
+{
+    const struct watch *watch = watch_decides(vcpu->watching, report->gpa, length, report->access);
+
+    if (watch == NULL) {
+        return take_bystander(vcpu, report->gpa, report->access);
     }
-    if (is_wanted(state, gpa, access)) {
-        begin_report(vcpu, gpa, access);
+    report->before = watch_bytes_in_memory(vcpu, report->gpa);
+    report->done = watch_judge(vcpu, watch, report);
+    if (is_let_through(report->done)) {
+        return step(vcpu, watch_page(report->gpa), report->access,
+                    report->done == WATCH_IGNORE ? watch : NULL, report);
     }
-    open_page(vcpu, watch_page(gpa));
+    end_step(vcpu);
+    report->after = report->before;
+    put_report(vcpu, report);
+    *action = watch_refuse(vcpu, watch, report, linear);
     return true;
 }
 
-/* The instruction is done, or an event came before it: what was opened is closed again. */
+/* Where an access begins is known, and not how long it is. Of one to the guest's own paging
+ * structures, the linear address is not what was accessed. */
+static bool take_violation(struct vcpu *vcpu, enum action *action)
+{
+    const struct vmx_exit *exit = vcpu->exit;
+    uint64_t own = EPT_VIOLATION_LINEAR | EPT_VIOLATION_TRANSLATION;
+    struct watch_report report = {
+        .rip = exit->rip, .gpa = exit->physical, .access = access_of(exit->qualification)};
+
+    return take_access(vcpu, &report, 1, (exit->qualification & own) == own ? &exit->linear : NULL,
+                       action);
+}
+
 static bool take_trap(struct vcpu *vcpu)
 {
-    struct watch_state *state = vcpu->watching;
-
-    if (state->open_count == 0) {
+    if (vcpu->watching->open_count == 0) {
         return false;
     }
-    for (unsigned i = 0; i < state->step_count; i++) {
-        watch_bytes(vcpu, state->step[i].gpa, &state->step[i].after);
-        state->reports[state->written++ % WATCH_REPORTS] = state->step[i];
-        vcpu->attention |= ATTENTION_WATCH;
-    }
-    for (unsigned i = 0; i < state->open_count; i++) {
-        watch_close(vcpu, state->open[i]);
-    }
-    state->step_count = state->open_count = 0;
-    invept_now(vcpu);
-    set_trap(vcpu, false);
+    end_step(vcpu);
     return true;
 }
 
@@ -199,6 +138,7 @@ static bool take_trap(struct vcpu *vcpu)
 static bool take_breakpoint(struct vcpu *vcpu)
 {
     const struct watch_state *state = vcpu->watching;
+    struct watch_report report = {.rip = vcpu->exit->rip, .access = WATCH_BREAKPOINT};
     struct guest_mode mode = guest_mode_read(vcpu);
     uint32_t error_code;
     gpa_t at;
@@ -208,24 +148,25 @@ static bool take_breakpoint(struct vcpu *vcpu)
         return false;
     }
     for (unsigned i = 0; i < WATCHES; i++) {
-        const struct watch *watch = &state->watches[i];
-        if (watch->access == WATCH_BREAKPOINT && watch->from.value == at.value) {
-            begin_report(vcpu, watch->from, WATCH_BREAKPOINT);
-            open_page(vcpu, watch_page(watch->from));
-            return true;
+        const struct watch_range *range = &state->watches[i].range;
+        if (range->access == WATCH_BREAKPOINT && range->from.value == at.value) {
+            report.gpa = at;
+            report.before = watch_bytes_in_memory(vcpu, at);
+            return step(vcpu, watch_page(at), WATCH_FETCH, NULL, &report);
         }
     }
     return false;
 }
 
-bool watch_exit(struct vcpu *vcpu)
+bool watch_exit(struct vcpu *vcpu, enum action *action)
 {
+    *action = ACTION_RESUME;
     if (vcpu->watching == NULL) {
         return false;
     }
     switch (vcpu->exit->reason) {
     case EXIT_EPT_VIOLATION:
-        return take_violation(vcpu);
+        return take_violation(vcpu, action);
     case EXIT_MONITOR_TRAP:
         return take_trap(vcpu);
     case EXIT_EXCEPTION_OR_NMI:
@@ -233,5 +174,32 @@ bool watch_exit(struct vcpu *vcpu)
                take_breakpoint(vcpu);
     default:
         return false;
+    }
+}
+
+bool watch_reach(struct vcpu *vcpu, gpa_t gpa, unsigned length, uint32_t access, gva_t linear,
+                 void **place, enum action *action)
+{
+    struct watch_report report = {.rip = vcpu->exit->rip, .gpa = gpa, .access = access};
+
+    *action = ACTION_RESUME;
+    if (vcpu->watching == NULL || !take_access(vcpu, &report, length, &linear, action)) {
+        return false;
+    }
+    *place = is_let_through(report.done) ? watch_place(vcpu, gpa) : NULL;
+    return true;
+}
+
+void watch_reached(struct vcpu *vcpu)
+{
+    if (vcpu->attention & ATTENTION_STEP) {
+        end_step(vcpu);
+    }
+}
+
+void watch_settle(struct vcpu *vcpu)
+{
+    if (vcpu->exit->action != ACTION_RESUME) {
+        end_step(vcpu);
     }
 }

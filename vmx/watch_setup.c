@@ -1,12 +1,23 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Watches come and go, and what they saw is taken. */
+/* Watches come and go. */
 #include "kernel/fault.h"
 #include "kernel/image.h"
-#include "kernel/log.h"
 #include "kernel/memory.h"
+#include "vmx/attention.h"
 #include "vmx/invept.h"
 #include "vmx/vmcs.h"
 #include "vmx/watch_state.h"
+
+/* Whether anything can become of accesses to the range as the policy says. */
+static bool is_sound(const struct vcpu *vcpu, const struct watch_range *range)
+{
+    uint64_t last = range->from.value + range->length - 1;
+
+    return range->length != 0 && range->access != 0 && last >= range->from.value &&
+           last < ept_size(&vcpu->vm->ept) && range->policy <= WATCH_STOP &&
+           (range->policy != WATCH_IGNORE || range->access & WATCH_WRITE) &&
+           (range->policy != WATCH_CALL || range->handler != NULL);
+}
 
 static enum status take_state(struct vcpu *vcpu)
 {
@@ -22,38 +33,76 @@ static enum status take_state(struct vcpu *vcpu)
     return status;
 }
 
-/* Pages of 4 KiB, so that each has rights of its own. */
-static enum status split_pages(const struct vcpu *vcpu, gpa_t from, uint64_t length)
+static enum status take_copies(struct watch_state *state)
 {
-    struct vm *vm = vcpu->vm;
-    uint64_t first = watch_page(from).value;
-    uint64_t end = ALIGN_UP(from.value + length, PAGE_SIZE);
-    enum status status;
+    enum status status = STATUS_OK;
+    hpa_t base;
 
-    for (uint64_t page = first; page < end; page += PAGE_SIZE) {
-        if (guest_access(vm, GPA(page), PAGE_SIZE) == NULL) {
-            return STATUS_INVALID;
+    if (state->copies == NULL) {
+        status = page_take(OPEN_PAGES, PAGE_SIZE, PAGES_ANYWHERE, &base);
+        if (status == STATUS_OK) {
+            state->copies = pointer_to(base);
         }
     }
-    status = ept_split(&vm->ept, GPA(first), end - first, 1);
-    ept_settle(&vm->ept);
     return status;
 }
 
-static void close_pages(const struct vcpu *vcpu, gpa_t from, uint64_t length)
+/* A leaf without rights, where there is no memory: the violations stay, and a step changes it only.
+ */
+static enum status place_leaf(const struct vcpu *vcpu, gpa_t page)
 {
-    uint64_t last = ALIGN_DOWN(from.value + length - 1, PAGE_SIZE);
+    enum status status = ept_map(&vcpu->vm->ept, page, hpa_of(vcpu->watching->copies), PAGE_SIZE,
+                                 EPT_READ, EPT_TYPE_WB);
 
-    for (uint64_t page = watch_page(from).value; page <= last; page += PAGE_SIZE) {
-        watch_close(vcpu, GPA(page));
+    if (status == STATUS_OK) {
+        watch_close(vcpu, page);
     }
-    invept_now(vcpu);
+    return status;
+}
+
+/* A page of 4 KiB, so that it has rights of its own. */
+static enum status prepare_page(const struct vcpu *vcpu, gpa_t page,
+                                const struct watch_range *range)
+{
+    if (guest_access(vcpu->vm, page, PAGE_SIZE) != NULL) {
+        return ept_split(&vcpu->vm->ept, page, PAGE_SIZE, 1);
+    }
+    if (range->policy == WATCH_REPORT || is_lazy(vcpu->vm, page)) {
+        return STATUS_INVALID;
+    }
+    return watch_copies(range) ? place_leaf(vcpu, page) : STATUS_OK;
+}
+
+static enum status prepare_pages(const struct vcpu *vcpu, const struct watch_range *range)
+{
+    uint64_t end = range->from.value + range->length;
+    enum status status = STATUS_OK;
+
+    for (uint64_t page = watch_page(range->from).value; page < end && status == STATUS_OK;
+         page += PAGE_SIZE) {
+        status = prepare_page(vcpu, GPA(page), range);
+    }
+    ept_settle(&vcpu->vm->ept);
+    return status;
+}
+
+/* Calls `change` for each page of the range that has a leaf. */
+static void for_each_page(const struct vcpu *vcpu, const struct watch_range *range,
+                          void (*change)(const struct vcpu *vcpu, gpa_t page))
+{
+    uint64_t end = range->from.value + range->length;
+
+    for (uint64_t page = watch_page(range->from).value; page < end; page += PAGE_SIZE) {
+        if (guest_access(vcpu->vm, GPA(page), PAGE_SIZE) != NULL || watch_copies(range)) {
+            change(vcpu, GPA(page));
+        }
+    }
 }
 
 static struct watch *find_free(const struct vcpu *vcpu)
 {
     for (unsigned i = 0; i < WATCHES; i++) {
-        if (vcpu->watching->watches[i].access == 0) {
+        if (vcpu->watching->watches[i].range.access == 0) {
             return &vcpu->watching->watches[i];
         }
     }
@@ -62,38 +111,46 @@ static struct watch *find_free(const struct vcpu *vcpu)
 
 static enum status add(struct vcpu *vcpu, const struct watch *wanted)
 {
-    enum status status = take_state(vcpu);
+    enum status status;
     struct watch *watch;
 
     if (!control_offered(vcpu->capabilities, CONTROL_PRIMARY, PRIMARY_MONITOR_TRAP)) {
         return STATUS_UNSUPPORTED;
     }
-    if (wanted->length == 0) {
+    if (!is_sound(vcpu, &wanted->range)) {
         return STATUS_INVALID;
     }
-    if (status == STATUS_OK) {
-        status = split_pages(vcpu, wanted->from, wanted->length);
+    status = take_state(vcpu);
+    if (status == STATUS_OK && watch_copies(&wanted->range)) {
+        status = take_copies(vcpu->watching);
     }
-    if (status != STATUS_OK) {
-        return status;
-    }
-    watch = find_free(vcpu);
+    watch = status == STATUS_OK ? find_free(vcpu) : NULL;
     if (watch == NULL) {
         return STATUS_NO_MEMORY;
     }
-    *watch = *wanted;
-    close_pages(vcpu, watch->from, watch->length);
-    return STATUS_OK;
+    status = prepare_pages(vcpu, &wanted->range);
+    if (status == STATUS_OK) {
+        *watch = *wanted;
+        for_each_page(vcpu, &watch->range, watch_close);
+        invept_now(vcpu);
+    }
+    return status;
+}
+
+enum status watch_add_range(struct vcpu *vcpu, const struct watch_range *range)
+{
+    return add(vcpu, &(struct watch){.range = *range});
 }
 
 enum status watch_add(struct vcpu *vcpu, gpa_t from, uint64_t length, uint32_t access)
 {
-    return add(vcpu, &(struct watch){.from = from, .length = length, .access = access});
+    return watch_add_range(vcpu,
+                           &(struct watch_range){.from = from, .length = length, .access = access});
 }
 
 enum status watch_break(struct vcpu *vcpu, gpa_t at)
 {
-    struct watch watch = {.from = at, .length = 1, .access = WATCH_BREAKPOINT};
+    struct watch watch = {.range = {.from = at, .length = 1, .access = WATCH_BREAKPOINT}};
     enum status status;
     void *shadow;
 
@@ -114,6 +171,16 @@ enum status watch_break(struct vcpu *vcpu, gpa_t at)
     return STATUS_OK;
 }
 
+/* Gives the page back what it had before there were watches. */
+static void restore_page(const struct vcpu *vcpu, gpa_t page)
+{
+    if (guest_access(vcpu->vm, page, PAGE_SIZE) != NULL) {
+        watch_close(vcpu, page);
+    } else {
+        watch_forget(vcpu, page);
+    }
+}
+
 void watch_stop(struct vcpu *vcpu)
 {
     if (vcpu->watching == NULL) {
@@ -123,62 +190,18 @@ void watch_stop(struct vcpu *vcpu)
         struct watch *watch = &vcpu->watching->watches[i];
         struct watch old = *watch;
 
-        if (old.access != 0) {
+        if (old.range.access != 0) {
             *watch = (struct watch){0};
-            close_pages(vcpu, old.from, old.length);
+            for_each_page(vcpu, &old.range, restore_page);
         }
         if (old.shadow != NULL) {
             page_give(hpa_of(old.shadow), 1);
         }
     }
+    invept_now(vcpu);
+    if (vcpu->watching->copies != NULL) {
+        page_give(hpa_of(vcpu->watching->copies), OPEN_PAGES);
+    }
     page_give(hpa_of(vcpu->watching), 1);
     vcpu->watching = NULL;
-}
-
-bool watch_take(struct vcpu *vcpu, struct watch_report *report, unsigned *lost)
-{
-    struct watch_state *state = vcpu->watching;
-
-    *lost = 0;
-    if (state == NULL || state->taken == state->written) {
-        return false;
-    }
-    if (state->written - state->taken > WATCH_REPORTS) {
-        *lost = state->written - state->taken - WATCH_REPORTS;
-        state->taken += *lost;
-    }
-    *report = state->reports[state->taken++ % WATCH_REPORTS];
-    return true;
-}
-
-static const char *access_text(uint32_t access)
-{
-    switch (access) {
-    case WATCH_READ:
-        return "read";
-    case WATCH_WRITE:
-        return "write";
-    case WATCH_READ | WATCH_WRITE:
-        return "read-write";
-    case WATCH_FETCH:
-        return "fetch";
-    default:
-        return "breakpoint";
-    }
-}
-
-void watch_log(struct vcpu *vcpu)
-{
-    struct watch_report report;
-    unsigned lost;
-
-    while (watch_take(vcpu, &report, &lost)) {
-        if (lost != 0) {
-            log_line("ept", "watch: older reports were lost vm=%u lost=%u", vcpu->vm->id, lost);
-        }
-        log_line("ept",
-                 "watch vm=%u vcpu=%u access=%s rip=0x%lx gpa=0x%lx before=0x%lx after=0x%lx",
-                 vcpu->vm->id, vcpu->id, access_text(report.access), report.rip, report.gpa.value,
-                 report.before, report.after);
-    }
 }
