@@ -143,7 +143,7 @@ enum status guest_build(struct vm *vm, const struct guest *guest, const struct b
     uint64_t length = (uint64_t)(guest->image_end - guest->image);
 
     vm->hooks = guest->hooks;
-    vm->extra = guest->extra;
+    vm_want(vm, &guest->extra);
     if (module == NULL && image == NULL) {
         if (memory != 0) {
             log_line("guest",

@@ -173,9 +173,13 @@ struct vm {
  */
 void *guest_access(const struct vm *vm, gpa_t gpa, uint64_t length);
 
-/* Adds memory to the VM and maps it read, write, execute, with the type that the MTRRs give to it:
+/* Adds memory to the VM and maps it with all rights and with the type that the MTRRs give to it:
  * write-back, if they are in order. STATUS_NO_MEMORY. */
 enum status vm_add_memory(struct vm *vm, gpa_t gpa, hpa_t hpa, uint64_t length) NODISCARD;
+
+/* Controls beyond what every guest needs; before the VM has memory, which mode-based execute
+ * control lets users execute too. */
+void vm_want(struct vm *vm, const struct controls *extra);
 
 /*
  * Ends the VM, for a reason that its end record repeats (at most 63 characters; the first call
