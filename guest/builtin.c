@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The list of built-in guests: what each is made of, and how it is meant to end. */
+#include "guest/ept_guests.h"
 #include "guest/guest.h"
 #include "kernel/format.h"
 #include "kernel/image.h"
@@ -34,6 +35,11 @@ extern const char guest_triple[], guest_triple_end[];
 extern const char guest_loop[], guest_loop_end[];
 extern const char guest_cost[], guest_cost_end[];
 extern const char guest_watch[], guest_watch_end[];
+extern const char guest_execute_only[], guest_execute_only_end[];
+extern const char guest_mode_based[], guest_mode_based_end[];
+extern const char guest_ve[], guest_ve_end[];
+extern const char guest_vmfunc[], guest_vmfunc_end[];
+extern const char guest_dirty[], guest_dirty_end[];
 
 #define WATCHED_PAGE   GPA(0x180000) /* as guest/code/watch.asm has them */
 #define WATCHED_CODE   GPA(0x108000)
@@ -106,6 +112,45 @@ static const struct guest guests[] = {
         IMAGE(watch),
         .memory = GUEST_MEMORY_LEAST,
         .hooks = &watch_hooks,
+    },
+    {
+        .name = "execute-only",
+        .describe = "calls a function that it may execute and not read, then reads it",
+        IMAGE(execute_only),
+        .memory = GUEST_MEMORY_LEAST,
+        .hooks = &guest_execute_only_hooks.hooks,
+    },
+    {
+        .name = "mode-based",
+        .describe = "one function, which now supervisors may execute, now users",
+        IMAGE(mode_based),
+        .memory = GUEST_MEMORY_LEAST,
+        .extra = {{[CONTROL_SECONDARY] = SECONDARY_MODE_BASED_EXECUTE}},
+        .hooks = &guest_mode_based_hooks.hooks,
+    },
+    {
+        .name = "ve",
+        .describe = "handles an EPT violation by itself, as exception 20",
+        IMAGE(ve),
+        .memory = GUEST_MEMORY_LEAST,
+        .extra = {{[CONTROL_SECONDARY] = SECONDARY_VE}},
+        .hooks = &guest_ve_hooks.hooks,
+    },
+    {
+        .name = "vmfunc",
+        .describe = "switches between two EPTs by itself",
+        IMAGE(vmfunc),
+        .memory = GUEST_MEMORY_LEAST,
+        .extra = {{[CONTROL_SECONDARY] = SECONDARY_VMFUNC}},
+        .hooks = &guest_vmfunc_hooks,
+    },
+    {
+        .name = "dirty",
+        .describe = "writes pages: which, by EPT's dirty flags and by the page-modification log",
+        IMAGE(dirty),
+        .memory = DIRTY_MEMORY,
+        .extra = {{[CONTROL_SECONDARY] = SECONDARY_PML}},
+        .hooks = &guest_dirty_hooks,
     },
 };
 

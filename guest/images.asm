@@ -15,3 +15,8 @@ IMAGE triple
 IMAGE loop
 IMAGE cost
 IMAGE watch
+IMAGE execute_only
+IMAGE mode_based
+IMAGE ve
+IMAGE vmfunc
+IMAGE dirty

@@ -294,6 +294,9 @@ void vm_run(struct vm *vm, const struct vmx_operation *operation, const struct r
         map_log(vm);
     }
     walk_log_end(vcpu, &request->walk);
+    if (vm->hooks->finish != NULL) {
+        vm->hooks->finish(vcpu);
+    }
     vm->exits = vcpu->exits;
     log_end(vm, vcpu->id, vcpu->exits);
     if (vcpu->exits != 0) {

@@ -56,6 +56,7 @@ enum attention {
     ATTENTION_END = 32,     /* the VM has ended */
     ATTENTION_WATCH = 128,  /* print what watches have reported */
     ATTENTION_AUDIT = 64,   /* the guest was entered in spite of what the auditor found */
+    ATTENTION_GUEST = 256,  /* vm_hooks.attend */
 };
 
 struct exit_statistics {
@@ -128,8 +129,16 @@ struct vm_hooks {
     /* The VMCS is filled and current, before the launch. Default: nothing. STATUS_UNSUPPORTED and
      * the like end the VM, for the reason in `why`. */
     enum status (*prepare)(struct vcpu *vcpu, char *why, size_t size);
+    /* After the last exit, or in place of the first entry: gives back what prepare() took. The VMCS
+     * is still current. */
+    void (*finish)(struct vcpu *vcpu);
     /* A triple fault. Default: stops the VM as failed. */
     enum action (*triple_fault)(struct vcpu *vcpu);
+    /* An exit that would end the VM as failed: an EPT violation that is nobody's, a reason without
+     * a handler. True if it was the hook's. */
+    bool (*exit)(struct vcpu *vcpu, enum action *action);
+    /* Slow work that another hook has asked for by ATTENTION_GUEST, after the exit's own record. */
+    void (*attend)(struct vcpu *vcpu);
 };
 
 /* The registers that a guest starts with; everything else is as after the builder's defaults. */
