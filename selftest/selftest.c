@@ -8,7 +8,7 @@
 #include "kernel/string.h"
 
 static const struct selftest_suite *const suites[] = {
-    &selftest_ept,       &selftest_ept_touched, &selftest_ept_features,
+    &selftest_ept,       &selftest_ept_touched, &selftest_ept_features, &selftest_ept_paging,
     &selftest_ept_watch, &selftest_audit_rules, &selftest_audit_random,
 };
 

@@ -116,6 +116,15 @@ void walk_log_gva(const struct vcpu *vcpu, gva_t gva, struct guest_access access
     follow_gva(vcpu, &rules, gva, access, whole, &path);
 }
 
+void walk_linear(const struct vcpu *vcpu, gva_t gva, struct guest_access access,
+                 struct guest_path *path)
+{
+    const struct guest_translation guest = translation_read(vcpu);
+    const struct ept_rules rules = rules_read(vcpu);
+
+    guest_follow(&guest, &rules, &memory, gva, access, path);
+}
+
 static bool is_user(void)
 {
     return FIELD_GET(RIGHTS_DPL, vmread(VMCS_GUEST_SS_AR)) == 3;

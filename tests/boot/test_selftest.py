@@ -194,6 +194,7 @@ def test_ept_does_what_the_sdm_says(cpu: str) -> None:
         assert skipped == {}
     if cpu == OLD_CPU:
         assert skipped["ept.accessed_dirty"] == "needs IA32_VMX_EPT_VPID_CAP bit 21"
+        assert skipped["ept.page_1g"] == "needs IA32_VMX_EPT_VPID_CAP bit 17"
         assert (
             skipped["ept.pml_full"] == "needs secondary.pml (IA32_VMX_PROCBASED_CTLS2 bit 17)"
         )
