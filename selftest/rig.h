@@ -24,6 +24,14 @@
 
 struct rig;
 
+/* What an emulator is known to answer in a scenario's stead: predicted exactly, so that another
+ * answer fails, the right one too. docs/emulators.md tells of them. */
+struct scenario_error {
+    const char *machine; /* as machine= has it: "bochs-3.0" */
+    const char *answer;  /* the scenario's note */
+    const char *does;    /* the emulator, in words */
+};
+
 /* A scenario: what it needs, what the guest does, what must be seen. */
 struct scenario {
     const char *name;
@@ -31,6 +39,7 @@ struct scenario {
     void (*run)(struct rig *rig);
     struct controls needs; /* switched on; where one is not offered, the scenario is skipped */
     uint64_t needs_ept;    /* bits of IA32_VMX_EPT_VPID_CAP, likewise */
+    const struct scenario_error *known_error; /* NULL: none */
 };
 
 #define SCENARIO_CODE(which) .code = code_##which, .code_end = code_##which##_end
