@@ -218,9 +218,30 @@ static void walk_guest(struct rig *rig)
     try(rig, UNCANONICAL, READ, GUEST_NOT_CANONICAL);
 }
 
+/* SDM vol. 3C, "Exit Qualification for EPT Violations": with accessed and dirty flags, an access to
+ * a paging structure of the guest's that is refused sets bits 0 and 1, read and write. */
+static void table_access(struct rig *rig)
+{
+    build_tables(rig);
+    rig_set_gpr(rig, RCX, READ);
+    rig_set_gpr(rig, RDI, large_page(2).value);
+    if (rig_expect_and_skip(rig, EXIT_VMCALL) && rig_expect(rig, EXIT_EPT_VIOLATION)) {
+        rig_want(rig, "the qualification", rig->exit->qualification & BITS(8, 0),
+                 EPT_VIOLATION_READ | EPT_VIOLATION_WRITE | EPT_VIOLATION_LINEAR);
+    }
+}
+
+static const struct scenario_error table_access_error = {
+    .machine = "bochs-3.0",
+    .answer = "the qualification is 0x82, wanted 0x83",
+    .does = "an access to a guest paging structure is told as a write alone",
+};
+
 static const struct scenario scenarios[] = {
     {"ept.page_1g", SCENARIO_CODE(ept_far), .run = page_1g, .needs_ept = EPT_CAP_1G},
     {"ept.walk_guest", SCENARIO_CODE(ept_linear), .run = walk_guest},
+    {"ept.table_access", SCENARIO_CODE(ept_linear), .run = table_access, .needs_ept = EPT_CAP_AD,
+     .known_error = &table_access_error},
 };
 
 SCENARIO_SUITE(selftest_ept_paging, scenarios);

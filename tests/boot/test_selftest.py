@@ -110,6 +110,19 @@ def test_without_its_name_no_error_of_the_emulator_is_excused(
         assert run.status == 1
 
 
+def test_bochs_tells_an_access_to_a_guests_table_as_a_write_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (test,) = ktap(boot(args=["mode=selftest", "select=ept.table_access"]))
+    assert (test.good, test.directive) == (False, "TODO")
+    assert test.note.startswith("bochs-3.0, an access to a guest paging structure")
+    call_the_machine(monkeypatch, "")
+    run = boot(args=["mode=selftest", "select=ept.table_access"])
+    (test,) = ktap(run)
+    assert bad([test]) == ["ept.table_access"] and run.status == 1
+    assert test.note == "the qualification is 0x82, wanted 0x83"
+
+
 @pytest.mark.parametrize("cpu", ["tigerlake", OLD_CPU])
 def test_twenty_thousand_random_states_without_a_disagreement(cpu: str) -> None:
     run = boot(args=["mode=selftest", "select=audit.random"], cpu=cpu, timeout=240)
