@@ -50,13 +50,22 @@ struct element {
     unsigned length[2];
 };
 
-/* Finds `length` bytes at `linear`, within a page. False: `action` is what the access led to. */
-static bool find_piece(struct vcpu *vcpu, const struct guest_mode *mode, uint64_t linear,
-                       unsigned length, bool write, void **piece, enum action *action)
+/* What the elements of one exit have in common, and the page that the newest of them lies in. */
+struct string_io {
+    struct guest_mode mode;
+    struct io_access access;
+    uint64_t linear; /* of the page */
+    uint8_t *page;   /* NULL: none yet */
+};
+
+/* Finds the page at `linear`. False: `action` is what the access led to. */
+static bool find_page(struct vcpu *vcpu, struct string_io *string, uint64_t linear,
+                      enum action *action)
 {
     uint32_t error_code = 0;
     gpa_t gpa;
-    enum status status = guest_translate(vcpu->vm, mode, GVA(linear), write, &gpa, &error_code);
+    enum status status =
+        guest_translate(vcpu->vm, &string->mode, GVA(linear), string->access.in, &gpa, &error_code);
 
     if (status == STATUS_INVALID) {
         *action = inject_gp(vcpu);
@@ -76,8 +85,9 @@ static bool find_piece(struct vcpu *vcpu, const struct guest_mode *mode, uint64_
         *action = vcpu_populate(vcpu, gpa);
         return false;
     }
-    *piece = guest_access(vcpu->vm, gpa, length);
-    if (*piece == NULL) {
+    string->linear = ALIGN_DOWN(linear, PAGE_SIZE);
+    string->page = guest_access(vcpu->vm, GPA(ALIGN_DOWN(gpa.value, PAGE_SIZE)), PAGE_SIZE);
+    if (string->page == NULL) {
         vcpu_report(vcpu);
         *action =
             vm_stop(vcpu, true, 0, "string I/O at guest-physical 0x%lx: no memory", gpa.value);
@@ -86,29 +96,45 @@ static bool find_piece(struct vcpu *vcpu, const struct guest_mode *mode, uint64_
     return true;
 }
 
-/* The same for an element of `size` bytes, which may cross into another page. */
-static bool find_element(struct vcpu *vcpu, const struct guest_mode *mode, uint64_t linear,
-                         unsigned size, bool write, struct element *element, enum action *action)
+/* The same for the bytes at `linear`, up to the end of their page. */
+static bool find_piece(struct vcpu *vcpu, struct string_io *string, uint64_t linear, void **piece,
+                       enum action *action)
 {
+    if (!string->mode.code_64) {
+        linear &= UINT32_MAX; /* it wraps */
+    }
+    if ((string->page == NULL || string->linear != ALIGN_DOWN(linear, PAGE_SIZE)) &&
+        !find_page(vcpu, string, linear, action)) {
+        return false;
+    }
+    *piece = string->page + linear % PAGE_SIZE;
+    return true;
+}
+
+/* The same for an element of `size` bytes, which may cross into another page. */
+static bool find_element(struct vcpu *vcpu, struct string_io *string, uint64_t linear,
+                         struct element *element, enum action *action)
+{
+    unsigned size = string->access.size;
     unsigned first = (unsigned)MIN(PAGE_SIZE - linear % PAGE_SIZE, (uint64_t)size);
 
     element->length[0] = first;
     element->length[1] = size - first;
-    return find_piece(vcpu, mode, linear, first, write, &element->piece[0], action) &&
-           (element->length[1] == 0 || find_piece(vcpu, mode, linear + first, element->length[1],
-                                                  write, &element->piece[1], action));
+    return find_piece(vcpu, string, linear, &element->piece[0], action) &&
+           (element->length[1] == 0 ||
+            find_piece(vcpu, string, linear + first, &element->piece[1], action));
 }
 
 /* Moves one element between port and memory; a fault comes before the port is touched. */
-static enum action move_element(struct vcpu *vcpu, const struct guest_mode *mode,
-                                const struct io_access *access, uint64_t linear)
+static enum action move_element(struct vcpu *vcpu, struct string_io *string, uint64_t linear)
 {
+    const struct io_access *access = &string->access;
     uint8_t bytes[4] = {0};
     uint32_t value;
     struct element element = {0};
     enum action action;
 
-    if (!find_element(vcpu, mode, linear, access->size, access->in, &element, &action)) {
+    if (!find_element(vcpu, string, linear, &element, &action)) {
         return action;
     }
     if (access->in) {
@@ -157,8 +183,8 @@ static enum action handle_string(struct vcpu *vcpu, const struct io_access *acce
 {
     uint64_t *index = &vcpu->frame.gpr[access->in ? RDI : RSI];
     uint64_t *count = &vcpu->frame.gpr[RCX];
-    struct guest_mode mode = guest_mode_read(vcpu);
-    unsigned bits = address_bits(vcpu, &mode);
+    struct string_io string = {.mode = guest_mode_read(vcpu), .access = *access};
+    unsigned bits = address_bits(vcpu, &string.mode);
     uint64_t by = vmread(VMCS_GUEST_RFLAGS) & RFLAGS_DF ? -(uint64_t)access->size : access->size;
     uint64_t base = vcpu->exit->linear.value - low_bits(*index, bits);
 
@@ -169,7 +195,7 @@ static enum action handle_string(struct vcpu *vcpu, const struct io_access *acce
         if (access->rep && low_bits(*count, bits) == 0) {
             return ACTION_ADVANCE;
         }
-        action = move_element(vcpu, &mode, access, base + low_bits(*index, bits));
+        action = move_element(vcpu, &string, base + low_bits(*index, bits));
         if (action == ACTION_RESUME) {
             return action; /* a fault: this element is still to be done */
         }
