@@ -18,7 +18,7 @@
 /* The sum of all VMs of the boot. */
 struct tally {
     bool failed;
-    bool launched; /* at least one VM was entered */
+    bool launched; /* the entry of at least one VM was tried */
     uint64_t exits;
     char why[64]; /* the first failure's, else VM 0's */
 };
@@ -134,7 +134,7 @@ static void run_vm(unsigned id, const struct guest *guest, const struct boot_mod
         }
     }
     tally->launched |= vm.first_entry != 0;
-    if (id == 0 && vm.first_entry != 0) {
+    if (id == 0 && vm.entered) {
         uint64_t ticks = vm.first_entry - time_first();
         log_line("stat", "boot to first entry in TSC ticks total=%lu waits=%lu work=%lu", ticks,
                  vm.waited, ticks - vm.waited);
@@ -240,6 +240,10 @@ static bool run_selftest(const struct vmx_operation *operation,
 {
     struct selftest_tally tally = selftest_run(operation, request);
 
+    if (tally.ok + tally.not_ok + tally.skip + tally.todo == 0) {
+        string_copy(why, size, "selftest: no test has a name like that");
+        return false;
+    }
     format_text(why, size, "selftest: ok %u, not ok %u, skip %u, todo %u", tally.ok, tally.not_ok,
                 tally.skip, tally.todo);
     return tally.ok != 0 && tally.not_ok == 0;
@@ -255,6 +259,10 @@ static bool run_bench(const struct vmx_operation *operation, const struct selfte
 {
     struct bench_tally tally = bench_run(operation, request);
 
+    if (tally.measured + tally.failed + tally.skipped == 0) {
+        string_copy(why, size, "bench: no figure has a name like that");
+        return false;
+    }
     format_text(why, size, "bench: measured %u, failed %u, skipped %u", tally.measured,
                 tally.failed, tally.skipped);
     return tally.measured != 0 && tally.failed == 0;

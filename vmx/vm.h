@@ -171,7 +171,8 @@ struct vm {
     struct vm_end end;
     struct vcpu *vcpu;     /* while it runs */
     uint64_t exits;        /* afterwards: how many there were, */
-    uint64_t first_entry;  /* and the TSC before the first entry; 0: there was none; */
+    uint64_t first_entry;  /* and the TSC before the first entry; 0: none was tried; */
+    bool entered;          /* whether the processor let it in; */
     uint64_t waited;       /* TSC ticks that were waits for devices until then */
     uint64_t pages_before; /* free pages before anything was taken for it */
 };
