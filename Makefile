@@ -80,6 +80,9 @@ deps-run:
 deps-test:
 	@tools/deps --test --check >/dev/null 2>&1 || tools/deps --test
 
+# The selftest is text more than it is fast, and the image must stay small.
+$(BUILD)/selftest/%.o: CFLAGS += -Os
+
 $(BUILD)/%.o: %.c Makefile VERSION
 	@mkdir -p $(@D)
 	@$(if $(V),:,echo '  CC   $<')

@@ -85,7 +85,7 @@ static void run_vm(void *context)
         job->failed = true;
     }
     job->launched = vm.first_entry != 0;
-    if (job->id == 0 && job->launched) {
+    if (job->id == 0 && vm.entered) {
         uint64_t ticks = vm.first_entry - time_first();
         log_line("stat", "boot to first entry in TSC ticks total=%lu waits=%lu work=%lu", ticks,
                  vm.waited, ticks - vm.waited);

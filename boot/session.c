@@ -237,6 +237,10 @@ static bool run_selftest(const struct vmx_operation *operation,
 {
     struct selftest_tally tally = selftest_run(operation, request);
 
+    if (tally.ok + tally.not_ok + tally.skip + tally.todo == 0) {
+        string_copy(why, size, "selftest: no test has a name like that");
+        return false;
+    }
     format_text(why, size, "selftest: ok %u, not ok %u, skip %u, todo %u", tally.ok, tally.not_ok,
                 tally.skip, tally.todo);
     return tally.ok != 0 && tally.not_ok == 0;
@@ -252,6 +256,10 @@ static bool run_bench(const struct vmx_operation *operation, const struct selfte
 {
     struct bench_tally tally = bench_run(operation, request);
 
+    if (tally.measured + tally.failed + tally.skipped == 0) {
+        string_copy(why, size, "bench: no figure has a name like that");
+        return false;
+    }
     format_text(why, size, "bench: measured %u, failed %u, skipped %u", tally.measured,
                 tally.failed, tally.skipped);
     return tally.measured != 0 && tally.failed == 0;

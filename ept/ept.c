@@ -8,7 +8,6 @@ enum status ept_init(struct ept *ept, const struct ept_abilities *abilities)
 {
     unsigned levels = abilities->walk_length == 5 ? 5 : 4;
     unsigned width = MIN(abilities->physical_width, 52U);
-    uint64_t rights = EPT_RWX | (abilities->mode_based ? EPT_EXECUTE_USER : 0);
 
     ept->tables = table_memory(PAGES_ANYWHERE);
     ept->execute_only = abilities->execute_only;
@@ -16,16 +15,26 @@ enum status ept_init(struct ept *ept, const struct ept_abilities *abilities)
         .levels = levels,
         .largest_leaf = abilities->largest_leaf,
         .width = MIN(width, pt_shift(levels + 1)),
-        .present = rights,
-        .table = rights,
+        .present = EPT_RWX,
+        .table = EPT_RWX,
         .leaf = EPT_LEAF,
         .address = BITS(width - 1, PAGE_SHIFT),
         .accessed = abilities->accessed_dirty ? EPT_ACCESSED : 0,
         .dirty = abilities->accessed_dirty ? EPT_DIRTY : 0,
-        .grants = rights,
-        .types = EPT_MEMORY | EPT_IGNORE_PAT,
+        .grants = EPT_RWX,
+        .types = EPT_MEMORY | EPT_IGNORE_PAT | EPT_SUPPRESS_VE,
     };
+    if (abilities->mode_based) {
+        ept_use_modes(ept);
+    }
     return pt_init(&ept->table, &ept->format, &ept->tables.memory);
+}
+
+void ept_use_modes(struct ept *ept)
+{
+    ept->format.present |= EPT_EXECUTE_USER;
+    ept->format.table |= EPT_EXECUTE_USER;
+    ept->format.grants |= EPT_EXECUTE_USER;
 }
 
 /* What no processor takes for a misconfiguration. SDM vol. 3C, "EPT Misconfigurations". */
@@ -68,6 +77,12 @@ enum status ept_set_type(struct ept *ept, gpa_t gpa, uint64_t length, unsigned t
         return STATUS_INVALID;
     }
     return pt_protect(&ept->table, gpa.value, length, EPT_MEMORY, FIELD_PUT(EPT_MEMORY, type));
+}
+
+enum status ept_suppress_ve(struct ept *ept, gpa_t gpa, uint64_t length, bool suppress)
+{
+    return pt_protect(&ept->table, gpa.value, length, EPT_SUPPRESS_VE,
+                      suppress ? EPT_SUPPRESS_VE : 0);
 }
 
 enum status ept_split(struct ept *ept, gpa_t gpa, uint64_t length, unsigned level)

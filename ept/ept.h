@@ -58,6 +58,9 @@ struct ept_abilities {
 /* Makes an empty space; its tables come from the page allocator. STATUS_NO_MEMORY. */
 enum status ept_init(struct ept *ept, const struct ept_abilities *abilities) NODISCARD;
 
+/* Makes an empty space one for mode-based execute control: EPT_EXECUTE_USER is a right there. */
+void ept_use_modes(struct ept *ept);
+
 /*
  * These change a range of whole pages, as pt_map() and its like do; they say what each failure
  * leaves. STATUS_INVALID: not aligned; beyond the space, which ends with the processor's physical
@@ -74,6 +77,10 @@ enum status ept_unmap(struct ept *ept, gpa_t gpa, uint64_t length) NODISCARD;
 /* Of what is mapped in the range; all else about it stays. */
 enum status ept_set_rights(struct ept *ept, gpa_t gpa, uint64_t length, uint64_t rights) NODISCARD;
 enum status ept_set_type(struct ept *ept, gpa_t gpa, uint64_t length, unsigned type) NODISCARD;
+
+/* Whether a violation there causes a VM exit although the "EPT-violation #VE" control is on. Of
+ * what is mapped in the range; elsewhere, and in what is mapped anew, it is #VE. */
+enum status ept_suppress_ve(struct ept *ept, gpa_t gpa, uint64_t length, bool suppress) NODISCARD;
 
 /* Makes pages in the range no larger than those of `level`, and as large as they can be again. */
 enum status ept_split(struct ept *ept, gpa_t gpa, uint64_t length, unsigned level) NODISCARD;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The list of built-in guests: what each is made of, and how it is meant to end. */
+#include "guest/ept_guests.h"
 #include "guest/guest.h"
 #include "kernel/format.h"
 #include "kernel/image.h"
@@ -35,9 +36,14 @@ extern const char guest_loop[], guest_loop_end[];
 extern const char guest_cost[], guest_cost_end[];
 extern const char guest_watch[], guest_watch_end[];
 extern const char guest_policy[], guest_policy_end[];
+extern const char guest_execute_only[], guest_execute_only_end[];
+extern const char guest_mode_based[], guest_mode_based_end[];
+extern const char guest_ve[], guest_ve_end[];
+extern const char guest_vmfunc[], guest_vmfunc_end[];
+extern const char guest_dirty[], guest_dirty_end[];
 
 #define WATCHED_PAGE   GPA(0x180000) /* as guest/code/watch.asm has them */
-#define WATCHED_CODE   GPA(0x108000)
+#define WATCHED_CODE   GPA(0x101000)
 #define WATCHED_LENGTH 64
 
 static const struct watch_range watched = {
@@ -117,6 +123,45 @@ static const struct guest guests[] = {
         .memory = GUEST_MEMORY_LEAST,
         .hooks = &guest_policy_hooks,
     },
+    {
+        .name = "execute-only",
+        .describe = "calls a function that it may execute and not read, then reads it",
+        IMAGE(execute_only),
+        .memory = GUEST_MEMORY_LEAST,
+        .hooks = &guest_execute_only_hooks.hooks,
+    },
+    {
+        .name = "mode-based",
+        .describe = "one function, which now supervisors may execute, now users",
+        IMAGE(mode_based),
+        .memory = GUEST_MEMORY_LEAST,
+        .extra = {{[CONTROL_SECONDARY] = SECONDARY_MODE_BASED_EXECUTE}},
+        .hooks = &guest_mode_based_hooks.hooks,
+    },
+    {
+        .name = "ve",
+        .describe = "handles an EPT violation by itself, as exception 20",
+        IMAGE(ve),
+        .memory = GUEST_MEMORY_LEAST,
+        .extra = {{[CONTROL_SECONDARY] = SECONDARY_VE}},
+        .hooks = &guest_ve_hooks.hooks,
+    },
+    {
+        .name = "vmfunc",
+        .describe = "switches between two EPTs by itself",
+        IMAGE(vmfunc),
+        .memory = GUEST_MEMORY_LEAST,
+        .extra = {{[CONTROL_SECONDARY] = SECONDARY_VMFUNC}},
+        .hooks = &guest_vmfunc_hooks,
+    },
+    {
+        .name = "dirty",
+        .describe = "writes pages: which, by EPT's dirty flags and by the page-modification log",
+        IMAGE(dirty),
+        .memory = DIRTY_MEMORY,
+        .extra = {{[CONTROL_SECONDARY] = SECONDARY_PML}},
+        .hooks = &guest_dirty_hooks,
+    },
 };
 
 const struct guest guest_module = {
@@ -153,7 +198,7 @@ enum status guest_build(struct vm *vm, const struct guest *guest, const struct b
     uint64_t length = (uint64_t)(guest->image_end - guest->image);
 
     vm->hooks = guest->hooks;
-    vm->extra = guest->extra;
+    vm_want(vm, &guest->extra);
     if (module == NULL && image == NULL) {
         if (memory != 0) {
             log_line("guest",

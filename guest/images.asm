@@ -16,3 +16,8 @@ IMAGE loop
 IMAGE cost
 IMAGE watch
 IMAGE policy
+IMAGE execute_only
+IMAGE mode_based
+IMAGE ve
+IMAGE vmfunc
+IMAGE dirty

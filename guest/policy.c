@@ -22,7 +22,7 @@ static const struct watch_range ranges[] = {
     {{0x182000}, PAGE_SIZE, WATCH_READ | WATCH_WRITE, .policy = WATCH_INJECT_PF},
     {{0x183000}, WATCHED_BYTES, WATCH_WRITE, .policy = WATCH_CALL, .handler = write_once},
     {{0x300000}, PAGE_SIZE, WATCH_READ | WATCH_WRITE, .policy = WATCH_IGNORE},
-    {{0x108000}, WATCHED_BYTES, WATCH_FETCH, .policy = WATCH_REPORT},
+    {{0x101000}, WATCHED_BYTES, WATCH_FETCH, .policy = WATCH_REPORT},
     {{0x184000}, WATCHED_BYTES, WATCH_WRITE, .policy = WATCH_STOP, .stop_passes = true},
 };
 

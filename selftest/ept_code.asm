@@ -63,6 +63,32 @@ CODE ept_count
         jmp .again
 END_CODE
 
+; Reads the quadword at RDI, then writes RAX + 1 there.
+CODE ept_far
+        mov rax, [rdi]
+        vmcall
+        inc rax
+        mov [rdi], rax
+        vmcall
+END_CODE
+
+; What the scenario says, over and over: RCX = 0, read at RDI; 1, write RAX there; 2, call it.
+CODE ept_linear
+.again:
+        vmcall
+        cmp ecx, 1
+        je .write
+        ja .call
+        mov rax, [rdi]
+        jmp .again
+.write:
+        mov [rdi], rax
+        jmp .again
+.call:
+        call rdi
+        jmp .again
+END_CODE
+
 CODE ept_pages
         mov rax, [PAGE_A]
         vmcall

@@ -125,20 +125,10 @@ static void split_and_join(struct rig *rig)
     }
 }
 
-/* Adds to the entries above the leaf, and makes the page executable for one mode, both or none. */
+/* Makes the page executable for one mode, both or none. */
 static void let_execute(struct rig *rig, gpa_t gpa, uint64_t execute)
 {
-    struct pt_walk walk;
-
-    rig_protect(rig, gpa, EPT_RWX);
-    walk = ept_walk(&rig->vm.ept, gpa);
-    for (unsigned level = walk.level + 1; level <= 4; level++) {
-        uint64_t *entries = pointer_to(walk.table[level]);
-        entries[pt_index(level, gpa.value)] |= EPT_EXECUTE_USER;
-    }
-    *rig_leaf(rig, gpa) =
-        (*rig_leaf(rig, gpa) & ~(EPT_EXECUTE | EPT_EXECUTE_USER)) | EPT_READ | EPT_WRITE | execute;
-    rig_invalidate(rig);
+    rig_protect(rig, gpa, EPT_READ | EPT_WRITE | execute);
 }
 
 /* Makes every linear address of the guest a user's: by that, not by the privilege level, EPT tells
@@ -172,7 +162,6 @@ static void mode_based_execute(struct rig *rig)
     static const uint8_t code[] = {0xBB, 0x34, 0x12, 0x00, 0x00, 0xC3};
 
     memcpy(rig_memory(rig, RIG_CODE_B), code, sizeof(code));
-    let_execute(rig, RIG_CODE, EPT_EXECUTE | EPT_EXECUTE_USER);
     let_execute(rig, RIG_CODE_B, EPT_EXECUTE_USER);
     want_fetch_refused(rig, EPT_VIOLATION_USER_EXECUTABLE);
     let_execute(rig, RIG_CODE_B, EPT_EXECUTE);

@@ -49,6 +49,7 @@ struct rig;
 struct known_wrong {
     const char *machine; /* such as bochs-3.0; NULL: none is known */
     const char *what;
+    const char *answer; /* the scenario's note there, to the letter; NULL: whatever it is */
 };
 
 /* A scenario: what it needs, what the guest does, what must be seen. */

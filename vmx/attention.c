@@ -105,6 +105,9 @@ bool attention_serve(struct vcpu *vcpu)
     if (attention & ATTENTION_WATCH) {
         watch_log(vcpu);
     }
+    if (attention & ATTENTION_GUEST) {
+        vcpu->vm->hooks->attend(vcpu);
+    }
     if (attention & ATTENTION_REPORT) {
         report_log(vcpu);
     }

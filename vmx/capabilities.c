@@ -48,6 +48,8 @@ void vmx_capabilities_read(struct vmx_capabilities *capabilities)
         .cr4_fixed1 = rdmsr(MSR_IA32_VMX_CR4_FIXED1),
         .vmcs_enum = rdmsr(MSR_IA32_VMX_VMCS_ENUM),
         .physical_width = cpuid(0x80000008, 0).eax & 0xFF,
+        .page_1g = cpuid(0x80000001, 0).edx & CPUID_80000001_EDX_1G,
+        .pse_36 = cpuid(1, 0).edx & CPUID_1_EDX_PSE_36,
         .linear_width = cpuid(0x80000008, 0).eax >> 8 & 0xFF,
     };
     read_ranges(capabilities);

@@ -51,6 +51,7 @@ struct vmx_capabilities {
     struct control_range range[CONTROL_GROUPS];
     unsigned physical_width; /* CPUID.80000008H:EAX[7:0] */
     unsigned linear_width;   /* CPUID.80000008H:EAX[15:8] */
+    bool page_1g, pse_36;    /* of ordinary paging: CPUID.80000001H:EDX[26], CPUID.01H:EDX[17] */
 };
 
 /* Reads them on the running processor, which must have VT-x. */

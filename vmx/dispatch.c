@@ -25,8 +25,19 @@ void vcpu_set_gpr(struct vcpu *vcpu, unsigned gpr, uint64_t value)
     }
 }
 
+/* Whether the guest's builder knows what to do with an exit that would end the VM. */
+static bool is_hooks(struct vcpu *vcpu, enum action *action)
+{
+    return vcpu->vm->hooks->exit != NULL && vcpu->vm->hooks->exit(vcpu, action);
+}
+
 enum action handle_unexpected(struct vcpu *vcpu)
 {
+    enum action action;
+
+    if (is_hooks(vcpu, &action)) {
+        return action;
+    }
     vcpu_report(vcpu);
     return vm_stop(vcpu, true, 0, "unhandled exit %s", exit_reason_name(vcpu->exit->reason));
 }
@@ -123,6 +134,9 @@ static enum action handle_ept_violation(struct vcpu *vcpu)
     }
     if (is_lazy(vcpu->vm, gpa)) {
         return vcpu_populate(vcpu, gpa);
+    }
+    if (is_hooks(vcpu, &action)) {
+        return action;
     }
     vcpu_report(vcpu);
     return vm_stop(vcpu, true, 0, "EPT violation at guest-physical 0x%lx", gpa.value);

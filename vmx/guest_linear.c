@@ -2,77 +2,62 @@
 #include "vmx/guest_linear.h"
 
 #include "kernel/cpu.h"
-#include "kernel/pagetable.h"
+#include "vmx/guest_mode.h"
+#include "vmx/guest_walk.h"
+#include "vmx/vmcs.h"
 
-#define PTE_P  BIT(0)
-#define PTE_RW BIT(1)
-#define PTE_US BIT(2)
-#define PTE_PS BIT(7)
-
-#define PF_PRESENT BIT(0)
-#define PF_WRITE   BIT(1)
-#define PF_USER    BIT(2)
-
-/* The walker's memory: tables at guest-physical addresses, read only. */
-struct guest_tables {
-    struct pt_memory memory; /* first */
+/* The guest's memory, by guest-physical addresses. */
+struct guest_reader {
+    struct physical_reader reader; /* first */
     const struct vm *vm;
 };
 
-static uint64_t *guest_table_at(struct pt_memory *memory, hpa_t table)
+static const void *guest_at(const struct physical_reader *reader, hpa_t address, uint64_t length)
 {
-    const struct guest_tables *tables = (const struct guest_tables *)memory;
-
-    return guest_access(tables->vm, GPA(table.value), PAGE_SIZE);
+    return guest_access(((const struct guest_reader *)reader)->vm, GPA(address.value), length);
 }
 
-/* Whether all levels have `bit`. */
-static bool all_levels(const struct pt_walk *walk, unsigned levels, uint64_t bit)
+static struct guest_translation translation(const struct vm *vm, const struct guest_mode *mode)
 {
-    for (unsigned level = levels; level >= walk->level; level--) {
-        if (!(walk->entry[level] & bit)) {
-            return false;
-        }
+    const struct vmx_capabilities *can = vm->vcpu->capabilities;
+    struct guest_translation guest = {
+        .cr0 = mode->cr0,
+        .cr3 = mode->cr3,
+        .cr4 = mode->cr4,
+        .efer = mode->efer,
+        .rflags = mode->cr4 & CR4_SMAP ? vmread(VMCS_GUEST_RFLAGS) : 0,
+        .width = mode->physical_width,
+        .page_1g = can->page_1g,
+        .pse_36 = can->pse_36,
+    };
+
+    if (guest_paging_of(&guest) == PAGING_PAE) {
+        guest_pdptes_read(guest.pdptes);
     }
-    return true;
+    return guest;
 }
 
 enum status guest_translate(const struct vm *vm, const struct guest_mode *mode, gva_t gva,
                             bool write, gpa_t *gpa, uint32_t *error_code)
 {
-    struct guest_tables tables = {.memory = {.at = guest_table_at}, .vm = vm};
-    struct pt_format format = {
-        .levels = 4,
-        .largest_leaf = 3,
-        .canonical = true,
-        .present = PTE_P,
-        .table = PTE_P | PTE_RW,
-        .leaf = PTE_PS,
-        .address = BITS(mode->physical_width - 1, PAGE_SHIFT),
-    };
-    struct pt_walk walk;
+    const struct guest_reader reader = {.reader = {guest_at}, .vm = vm};
+    const struct guest_translation guest = translation(vm, mode);
+    const struct guest_access access = {.write = write, .user = mode->user};
+    struct guest_path path;
 
-    if (!(mode->cr0 & CR0_PG)) {
-        *gpa = GPA(gva.value & UINT32_MAX);
+    guest_follow(&guest, NULL, &reader.reader, gva, access, &path);
+    switch (path.verdict) {
+    case GUEST_MAPPED:
+        *gpa = path.gpa;
         return STATUS_OK;
-    }
-    if (!(mode->efer & EFER_LMA) || mode->cr4 & CR4_LA57) {
-        return STATUS_UNSUPPORTED;
-    }
-    if ((int64_t)(gva.value << 16) >> 16 != (int64_t)gva.value) {
-        return STATUS_INVALID;
-    }
-    walk = pt_walk(&format, &tables.memory, HPA(mode->cr3 & format.address), gva.value);
-    if (!walk.readable) {
-        return STATUS_UNSUPPORTED;
-    }
-    *error_code = (uint32_t)((walk.present ? PF_PRESENT : 0) | (write ? PF_WRITE : 0) |
-                             (mode->user ? PF_USER : 0));
-    if (!walk.present || (mode->user && !all_levels(&walk, format.levels, PTE_US)) ||
-        (write && (mode->user || mode->cr0 & CR0_WP) &&
-         !all_levels(&walk, format.levels, PTE_RW))) {
+    case GUEST_PAGE_FAULT:
+        *error_code = path.error_code;
         return STATUS_FAULT;
+    case GUEST_EPT:
+        return STATUS_UNSUPPORTED;
+    case GUEST_NOT_CANONICAL:
+    case GUEST_NO_ADDRESS:
+        break;
     }
-    *gpa = GPA(walk.target.value);
-    return STATUS_OK;
+    return STATUS_INVALID;
 }

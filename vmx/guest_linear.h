@@ -7,11 +7,10 @@
 #include "vmx/vm.h"
 
 /*
- * Translates one address for a data access by a guest in `mode`, through tables in its
- * own memory. STATUS_FAULT: a page fault; `error_code` is what the processor would push.
- * STATUS_INVALID: the
- * address is not canonical, #GP. STATUS_UNSUPPORTED: a paging mode that is not walked (32-bit, PAE,
- * 5-level) or tables outside guest memory.
+ * Translates one address for a data access by the running guest in `mode`, through tables in its
+ * own memory, whatever EPT lets it do there. STATUS_FAULT: a page fault; `error_code` is what the
+ * processor would push. STATUS_INVALID: the address is not canonical, #GP. STATUS_UNSUPPORTED: a
+ * table lies outside guest memory.
  */
 enum status guest_translate(const struct vm *vm, const struct guest_mode *mode, gva_t gva,
                             bool write, gpa_t *gpa, uint32_t *error_code) NODISCARD;

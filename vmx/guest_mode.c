@@ -24,6 +24,14 @@ uint64_t guest_cr4_read(void)
     return as_guest_sees(VMCS_GUEST_CR4, VMCS_CR4_MASK, VMCS_CR4_SHADOW);
 }
 
+void guest_pdptes_read(uint64_t pdptes[4])
+{
+    pdptes[0] = vmread(VMCS_GUEST_PDPTE0);
+    pdptes[1] = vmread(VMCS_GUEST_PDPTE1);
+    pdptes[2] = vmread(VMCS_GUEST_PDPTE2);
+    pdptes[3] = vmread(VMCS_GUEST_PDPTE3);
+}
+
 struct guest_mode guest_mode_read(const struct vcpu *vcpu)
 {
     struct guest_mode mode = {

@@ -13,6 +13,9 @@ struct guest_mode guest_mode_read(const struct vcpu *vcpu);
 uint64_t guest_cr0_read(void);
 uint64_t guest_cr4_read(void);
 
+/* With PAE paging: the PDPTEs, which the VMCS keeps. */
+void guest_pdptes_read(uint64_t pdptes[4]);
+
 /* Forgets what the TLBs hold of this guest's own translations. */
 void guest_tlb_flush(const struct vcpu *vcpu);
 

@@ -132,14 +132,24 @@ static void page_fault(const struct walk *walk, enum guest_why why, unsigned lev
                                                      (why == GUEST_RESERVED ? PF_RESERVED : 0));
 }
 
+/* A guest-physical address on its way through EPT. */
+static struct ept_path reach(const struct walk *walk, gpa_t gpa, struct ept_access access)
+{
+    if (walk->rules == NULL) {
+        return (struct ept_path){.gpa = gpa, .verdict = EPT_MAPPED, .hpa = HPA(gpa.value)};
+    }
+    return ept_follow(walk->rules, walk->reader, gpa, access);
+}
+
 /* The processor reads the entry, which EPT has to let it; with EPT's accessed and dirty flags on,
  * that counts as a write too. SDM vol. 3C, "Accessed and Dirty Flags for EPT". */
 static bool read_entry(const struct walk *walk, struct guest_step *step)
 {
-    struct ept_access access = {.read = true, .write = walk->rules->pointer & EPTP_AD};
+    struct ept_access access = {.read = true,
+                                .write = walk->rules != NULL && walk->rules->pointer & EPTP_AD};
     const void *bytes;
 
-    step->ept = ept_follow(walk->rules, walk->reader, step->gpa, access);
+    step->ept = reach(walk, step->gpa, access);
     if (step->ept.verdict == EPT_MAPPED) {
         bytes = physical_at(walk->reader, step->ept.hpa, walk->format->entry_size);
         if (bytes == NULL) {
@@ -274,11 +284,11 @@ static void follow_page(const struct walk *walk)
     struct guest_access access = walk->access;
 
     path->ept_reached = true;
-    path->ept = ept_follow(walk->rules, walk->reader, path->gpa,
-                           (struct ept_access){.read = !access.write && !access.fetch,
-                                               .write = access.write,
-                                               .fetch = access.fetch,
-                                               .user = path->user});
+    path->ept = reach(walk, path->gpa,
+                      (struct ept_access){.read = !access.write && !access.fetch,
+                                          .write = access.write,
+                                          .fetch = access.fetch,
+                                          .user = path->user});
     if (path->ept.verdict == EPT_MAPPED) {
         return;
     }

@@ -96,7 +96,8 @@ struct guest_path {
     struct ept_path ept; /* of `gpa` */
 };
 
-/* Walks `gva` as the processor would for this access. */
+/* Walks `gva` as the processor would for this access. With `rules` NULL there is no EPT: what the
+ * guest's tables give is what the reader takes, and only what it cannot read is GUEST_EPT. */
 void guest_follow(const struct guest_translation *guest, const struct ept_rules *rules,
                   const struct physical_reader *reader, gva_t gva, struct guest_access access,
                   struct guest_path *path);

@@ -51,13 +51,24 @@ struct element {
     unsigned length[2];
 };
 
-/* Finds `length` bytes at `linear`, within a page. False: `action` is what the access led to. */
-static bool find_piece(struct vcpu *vcpu, const struct guest_mode *mode, uint64_t linear,
-                       unsigned length, bool write, void **piece, enum action *action)
+/* What the elements of one exit have in common, and the page that the newest of them lies in. */
+struct string_io {
+    struct guest_mode mode;
+    struct io_access access;
+    bool known;      /* a page has been found: */
+    uint64_t linear; /* its addresses, */
+    gpa_t gpa;
+    uint8_t *page; /* and its memory; NULL: there is none */
+};
+
+/* Finds the page at `linear`. False: `action` is what the access led to. */
+static bool find_page(struct vcpu *vcpu, struct string_io *string, uint64_t linear,
+                      enum action *action)
 {
     uint32_t error_code = 0;
     gpa_t gpa;
-    enum status status = guest_translate(vcpu->vm, mode, GVA(linear), write, &gpa, &error_code);
+    enum status status =
+        guest_translate(vcpu->vm, &string->mode, GVA(linear), string->access.in, &gpa, &error_code);
 
     if (status == STATUS_INVALID) {
         *action = inject_gp(vcpu);
@@ -73,35 +84,64 @@ static bool find_piece(struct vcpu *vcpu, const struct guest_mode *mode, uint64_
             vm_stop(vcpu, true, 0, "string I/O at 0x%lx: its page tables cannot be walked", linear);
         return false;
     }
-    if (watch_reach(vcpu, gpa, length, write ? WATCH_WRITE : WATCH_READ, GVA(linear), piece,
-                    action)) {
-        return *piece != NULL;
-    }
+    string->linear = ALIGN_DOWN(linear, PAGE_SIZE);
+    string->gpa = GPA(ALIGN_DOWN(gpa.value, PAGE_SIZE));
+    string->page = guest_access(vcpu->vm, string->gpa, PAGE_SIZE);
+    string->known = true;
+    return true;
+}
+
+/* The page found has no memory. */
+static void find_no_memory(struct vcpu *vcpu, struct string_io *string, gpa_t gpa,
+                           enum action *action)
+{
+    string->known = false;
     if (is_lazy(vcpu->vm, gpa)) {
         *action = vcpu_populate(vcpu, gpa);
+        return;
+    }
+    vcpu_report(vcpu);
+    *action = vm_stop(vcpu, true, 0, "string I/O at guest-physical 0x%lx: no memory", gpa.value);
+}
+
+/* The same for `length` bytes at `linear`, which end with their page at the latest. */
+static bool find_piece(struct vcpu *vcpu, struct string_io *string, uint64_t linear,
+                       unsigned length, void **piece, enum action *action)
+{
+    gpa_t gpa;
+
+    if (!string->mode.code_64) {
+        linear &= UINT32_MAX; /* it wraps */
+    }
+    if ((!string->known || string->linear != ALIGN_DOWN(linear, PAGE_SIZE)) &&
+        !find_page(vcpu, string, linear, action)) {
         return false;
     }
-    *piece = guest_access(vcpu->vm, gpa, length);
-    if (*piece == NULL) {
-        vcpu_report(vcpu);
-        *action =
-            vm_stop(vcpu, true, 0, "string I/O at guest-physical 0x%lx: no memory", gpa.value);
+    gpa = GPA(string->gpa.value + linear % PAGE_SIZE);
+    if (watch_reach(vcpu, gpa, length, string->access.in ? WATCH_WRITE : WATCH_READ, GVA(linear),
+                    piece, action)) {
+        return *piece != NULL;
+    }
+    if (string->page == NULL) {
+        find_no_memory(vcpu, string, gpa, action);
         return false;
     }
+    *piece = string->page + linear % PAGE_SIZE;
     return true;
 }
 
 /* The same for an element of `size` bytes, which may cross into another page. */
-static bool find_element(struct vcpu *vcpu, const struct guest_mode *mode, uint64_t linear,
-                         unsigned size, bool write, struct element *element, enum action *action)
+static bool find_element(struct vcpu *vcpu, struct string_io *string, uint64_t linear,
+                         struct element *element, enum action *action)
 {
+    unsigned size = string->access.size;
     unsigned first = (unsigned)MIN(PAGE_SIZE - linear % PAGE_SIZE, (uint64_t)size);
 
     element->length[0] = first;
     element->length[1] = size - first;
-    return find_piece(vcpu, mode, linear, first, write, &element->piece[0], action) &&
-           (element->length[1] == 0 || find_piece(vcpu, mode, linear + first, element->length[1],
-                                                  write, &element->piece[1], action));
+    return find_piece(vcpu, string, linear, first, &element->piece[0], action) &&
+           (element->length[1] == 0 ||
+            find_piece(vcpu, string, linear + first, size - first, &element->piece[1], action));
 }
 
 static enum action element_in(struct vcpu *vcpu, const struct io_access *access,
@@ -133,13 +173,13 @@ static enum action element_out(struct vcpu *vcpu, const struct io_access *access
 }
 
 /* Moves one element between port and memory; a fault comes before the port is touched. */
-static enum action move_element(struct vcpu *vcpu, const struct guest_mode *mode,
-                                const struct io_access *access, uint64_t linear)
+static enum action move_element(struct vcpu *vcpu, struct string_io *string, uint64_t linear)
 {
+    const struct io_access *access = &string->access;
     struct element element = {0};
     enum action action;
 
-    if (find_element(vcpu, mode, linear, access->size, access->in, &element, &action)) {
+    if (find_element(vcpu, string, linear, &element, &action)) {
         action =
             access->in ? element_in(vcpu, access, &element) : element_out(vcpu, access, &element);
     }
@@ -176,8 +216,8 @@ static enum action handle_string(struct vcpu *vcpu, const struct io_access *acce
 {
     uint64_t *index = &vcpu->frame.gpr[access->in ? RDI : RSI];
     uint64_t *count = &vcpu->frame.gpr[RCX];
-    struct guest_mode mode = guest_mode_read(vcpu);
-    unsigned bits = address_bits(vcpu, &mode);
+    struct string_io string = {.mode = guest_mode_read(vcpu), .access = *access};
+    unsigned bits = address_bits(vcpu, &string.mode);
     uint64_t by = vmread(VMCS_GUEST_RFLAGS) & RFLAGS_DF ? -(uint64_t)access->size : access->size;
     uint64_t base = vcpu->exit->linear.value - low_bits(*index, bits);
 
@@ -188,7 +228,7 @@ static enum action handle_string(struct vcpu *vcpu, const struct io_access *acce
         if (access->rep && low_bits(*count, bits) == 0) {
             return ACTION_ADVANCE;
         }
-        action = move_element(vcpu, &mode, access, base + low_bits(*index, bits));
+        action = move_element(vcpu, &string, base + low_bits(*index, bits));
         if (action == ACTION_RESUME) {
             return action; /* a fault: this element is still to be done */
         }

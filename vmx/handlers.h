@@ -11,7 +11,9 @@
 /* By basic exit reason, the last for all beyond the table; NULL: none. */
 extern enum action (*const exit_handlers[EXIT_REASONS + 1])(struct vcpu *vcpu);
 
-/* An exit without a handler: reports it whole and stops the VM. */
+/* An exit without a handler: if the guest's hook does not take it, reports it whole and stops the
+ * VM.
+ */
 enum action handle_unexpected(struct vcpu *vcpu);
 
 /* handle_cpuid.c, handle_cr.c, handle_msr.c, handle_io.c */

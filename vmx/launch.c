@@ -272,6 +272,17 @@ static void run(struct vcpu *vcpu)
     check_host_state(vcpu);
 }
 
+/* An exit of an entry that failed is no exit of the guest's, and costs nothing. */
+static bool was_entered(const struct vcpu *vcpu)
+{
+    for (unsigned reason = 0; reason <= EXIT_REASONS; reason++) {
+        if (vcpu->statistics[reason].count != 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void log_end(const struct vm *vm, unsigned vcpu, uint64_t exits)
 {
     log_line("vm", "end vm=%u vcpu=%u guest=%s why=\"%s\" exits=%lu code=%u", vm->id, vcpu,
@@ -294,9 +305,13 @@ void vm_run(struct vm *vm, const struct vmx_operation *operation, const struct r
         map_log(vm);
     }
     walk_log_end(vcpu, &request->walk);
+    if (vm->hooks->finish != NULL) {
+        vm->hooks->finish(vcpu);
+    }
     vm->exits = vcpu->exits;
+    vm->entered = was_entered(vcpu);
     log_end(vm, vcpu->id, vcpu->exits);
-    if (vcpu->exits != 0) {
+    if (vm->entered) {
         statistics_log(vcpu);
     }
     vm_release(vcpu);

@@ -16,7 +16,7 @@ static bool log_run(void *context, const struct ept_run *run)
 {
     struct map *map = context;
     const struct ept *ept = &map->vm->ept;
-    const struct ept_rules rules = {.mode_based = ept->format.grants & EPT_EXECUTE_USER};
+    const struct ept_rules rules = {.mode_based = map->vm->ept_abilities.mode_based};
     char rights[RIGHTS_TEXT];
 
     for (unsigned level = 1; level <= 3; level++) {

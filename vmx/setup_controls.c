@@ -74,7 +74,7 @@ enum status setup_controls(struct vcpu *vcpu, const struct vmx_capabilities *cap
         missing = refused & (needed.bits[group] | vm->extra.bits[group]);
         name_refused(range, (enum control_group)group, refused);
         if (missing != 0 && status == STATUS_OK) {
-            format_text(why, size, "%s is needed, this processor has it not",
+            format_text(why, size, "%s is needed, not supported",
                         control_name((enum control_group)group, (unsigned)__builtin_ctz(missing)));
             status = STATUS_UNSUPPORTED;
         }

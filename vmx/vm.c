@@ -25,6 +25,15 @@ void *guest_access(const struct vm *vm, gpa_t gpa, uint64_t length)
     return NULL;
 }
 
+void vm_want(struct vm *vm, const struct controls *extra)
+{
+    vm->extra = *extra;
+    if (extra->bits[CONTROL_SECONDARY] & SECONDARY_MODE_BASED_EXECUTE) {
+        vm->ept_abilities.mode_based = true;
+        ept_use_modes(&vm->ept);
+    }
+}
+
 enum status vm_add_memory(struct vm *vm, gpa_t gpa, hpa_t hpa, uint64_t length)
 {
     enum status status;
@@ -32,7 +41,7 @@ enum status vm_add_memory(struct vm *vm, gpa_t gpa, hpa_t hpa, uint64_t length)
     if (vm->range_count == VM_MAX_RANGES) {
         return STATUS_NO_MEMORY;
     }
-    status = ept_map_typed(&vm->ept, gpa, hpa, length, EPT_RWX, vm->mtrrs);
+    status = ept_map_typed(&vm->ept, gpa, hpa, length, vm->ept.format.grants, vm->mtrrs);
     if (status == STATUS_OK) {
         vm->ranges[vm->range_count++] = (struct guest_range){gpa, hpa, length};
     }
@@ -119,13 +128,17 @@ enum status vm_create(struct vm *vm, unsigned id, const char *guest,
 
 void vm_log_map(const struct vm *vm)
 {
+    const struct ept_rules rules = {.mode_based = vm->ept_abilities.mode_based};
+    char rights[RIGHTS_TEXT];
+
+    ept_rights_text(&rules, vm->ept.format.grants, rights);
     for (unsigned i = 0; i < vm->range_count; i++) {
         const struct guest_range *range = &vm->ranges[i];
         struct mtrr_run run = mtrr_run(vm->mtrrs, range->hpa, range->length);
 
-        log_line("ept", "mapped vm=%u gpa=0x%lx-0x%lx hpa=0x%lx pages=%lu rights=rwx type=%s",
+        log_line("ept", "mapped vm=%u gpa=0x%lx-0x%lx hpa=0x%lx pages=%lu rights=%s type=%s",
                  vm->id, range->gpa.value, range->gpa.value + range->length - 1, range->hpa.value,
-                 range->length / PAGE_SIZE,
+                 range->length / PAGE_SIZE, rights,
                  run.length == range->length ? mtrr_type_text(run.type) : "mixed");
     }
     log_line(

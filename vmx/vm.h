@@ -54,9 +54,10 @@ enum attention {
     ATTENTION_POPULATE = 8, /* put memory at vcpu->populate */
     ATTENTION_LIMIT = 16,   /* limit= has been reached */
     ATTENTION_END = 32,     /* the VM has ended */
+    ATTENTION_AUDIT = 64,   /* the guest was entered in spite of what the auditor found */
     ATTENTION_WATCH = 128,  /* print what watches have reported */
     ATTENTION_STEP = 256,   /* an instruction is stepped for a watch: was it done otherwise? */
-    ATTENTION_AUDIT = 64,   /* the guest was entered in spite of what the auditor found */
+    ATTENTION_GUEST = 512,  /* vm_hooks.attend */
 };
 
 struct exit_statistics {
@@ -129,8 +130,16 @@ struct vm_hooks {
     /* The VMCS is filled and current, before the launch. Default: nothing. STATUS_UNSUPPORTED and
      * the like end the VM, for the reason in `why`. */
     enum status (*prepare)(struct vcpu *vcpu, char *why, size_t size);
+    /* After the last exit, or in place of the first entry: gives back what prepare() took. The VMCS
+     * is still current. */
+    void (*finish)(struct vcpu *vcpu);
     /* A triple fault. Default: stops the VM as failed. */
     enum action (*triple_fault)(struct vcpu *vcpu);
+    /* An exit that would end the VM as failed: an EPT violation that is nobody's, a reason without
+     * a handler. True if it was the hook's. */
+    bool (*exit)(struct vcpu *vcpu, enum action *action);
+    /* Slow work that another hook has asked for by ATTENTION_GUEST, after the exit's own record. */
+    void (*attend)(struct vcpu *vcpu);
 };
 
 /* The registers that a guest starts with; everything else is as after the builder's defaults. */
@@ -163,7 +172,8 @@ struct vm {
     struct vm_end end;
     struct vcpu *vcpu;     /* while it runs */
     uint64_t exits;        /* afterwards: how many there were, */
-    uint64_t first_entry;  /* and the TSC before the first entry; 0: there was none; */
+    uint64_t first_entry;  /* and the TSC before the first entry; 0: none was tried; */
+    bool entered;          /* whether the processor let it in; */
     uint64_t waited;       /* TSC ticks that were waits for devices until then */
     uint64_t pages_before; /* pages that its processor held before anything was taken for it */
 };
@@ -174,9 +184,13 @@ struct vm {
  */
 void *guest_access(const struct vm *vm, gpa_t gpa, uint64_t length);
 
-/* Adds memory to the VM and maps it read, write, execute, with the type that the MTRRs give to it:
+/* Adds memory to the VM and maps it with all rights and with the type that the MTRRs give to it:
  * write-back, if they are in order. STATUS_NO_MEMORY. */
 enum status vm_add_memory(struct vm *vm, gpa_t gpa, hpa_t hpa, uint64_t length) NODISCARD;
+
+/* Controls beyond what every guest needs; before the VM has memory, which mode-based execute
+ * control lets users execute too. */
+void vm_want(struct vm *vm, const struct controls *extra);
 
 /*
  * Ends the VM, for a reason that its end record repeats (at most 63 characters; the first call

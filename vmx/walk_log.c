@@ -52,15 +52,12 @@ static struct guest_translation translation_read(const struct vcpu *vcpu)
         .efer = vmread(VMCS_GUEST_EFER),
         .rflags = vmread(VMCS_GUEST_RFLAGS),
         .width = vcpu->capabilities->physical_width,
-        .page_1g = cpuid(0x80000001, 0).edx & CPUID_80000001_EDX_1G,
-        .pse_36 = cpuid(1, 0).edx & CPUID_1_EDX_PSE_36,
+        .page_1g = vcpu->capabilities->page_1g,
+        .pse_36 = vcpu->capabilities->pse_36,
     };
 
     if (guest_paging_of(&guest) == PAGING_PAE) {
-        guest.pdptes[0] = vmread(VMCS_GUEST_PDPTE0);
-        guest.pdptes[1] = vmread(VMCS_GUEST_PDPTE1);
-        guest.pdptes[2] = vmread(VMCS_GUEST_PDPTE2);
-        guest.pdptes[3] = vmread(VMCS_GUEST_PDPTE3);
+        guest_pdptes_read(guest.pdptes);
     }
     return guest;
 }
@@ -114,6 +111,15 @@ void walk_log_gva(const struct vcpu *vcpu, gva_t gva, struct guest_access access
     struct guest_path path;
 
     follow_gva(vcpu, &rules, gva, access, whole, &path);
+}
+
+void walk_linear(const struct vcpu *vcpu, gva_t gva, struct guest_access access,
+                 struct guest_path *path)
+{
+    const struct guest_translation guest = translation_read(vcpu);
+    const struct ept_rules rules = rules_read(vcpu);
+
+    guest_follow(&guest, &rules, &memory, gva, access, path);
 }
 
 static bool is_user(void)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Walks of a guest's addresses in the log, with the paging that the current VMCS gives it. Only
- * where the vCPU's VMCS is current: while the VM runs, and until vm_release().
+ * Walks of a guest's addresses, in the log as a rule, with the paging that the current VMCS gives
+ * it. Only where the vCPU's VMCS is current: while the VM runs, and until vm_release().
  */
 #ifndef VMX_WALK_LOG_H
 #define VMX_WALK_LOG_H
@@ -21,6 +21,10 @@ void walk_log_gpa(const struct vcpu *vcpu, gpa_t gpa, struct ept_access access);
 
 /* The same in both dimensions; with `whole`, EPT's walk of each of the guest's tables too. */
 void walk_log_gva(const struct vcpu *vcpu, gva_t gva, struct guest_access access, bool whole);
+
+/* One linear address in both dimensions, with nothing logged. */
+void walk_linear(const struct vcpu *vcpu, gva_t gva, struct guest_access access,
+                 struct guest_path *path);
 
 /* After an EPT violation or misconfiguration: the same walk, with nothing logged. Whose linear
  * address it was is known where the processor gives advanced exit information. */

@@ -10,7 +10,7 @@ PF_PAGE         equ 0x182000            ; reads and writes: #PF
 WRITE_ONCE      equ 0x183000            ; 64 bytes: a handler lets them be written once
 FORBIDDEN       equ 0x184000            ; 64 bytes: a write ends the VM
 ABSENT          equ 0x300000            ; no memory: reads see all ones, writes are ignored
-FUNCTION        equ 0x108000            ; each fetch is reported
+FUNCTION        equ 0x101000            ; each fetch is reported
 IDT             equ 0x190000
 IST_1           equ 0x192000
 TSS             equ 0x8000              ; guest/flat.c

@@ -6,7 +6,7 @@
 %include "flat.inc"
 
 WATCHED         equ 0x180000            ; builtin.c: the first 64 bytes are watched for writes
-FUNCTION        equ 0x108000            ; and a breakpoint stands here
+FUNCTION        equ 0x101000            ; and a breakpoint stands here
 
 start:
         PRINT "watch: a store, an increment"

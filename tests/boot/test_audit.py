@@ -216,3 +216,13 @@ def test_every_field_with_a_rule_can_be_broken_and_is_named(field: str) -> None:
         return
     assert word.keys["agreed"] == "yes", run.log
     assert run.status == 1
+
+
+@pytest.mark.parametrize("field", ["guest_tr_ar", "host_cr0:0"])
+def test_an_entry_that_failed_counts_as_none(field: str) -> None:
+    """No exit was paid for, and the time to the first entry is nobody's."""
+    run = boot(args=[f"break={field}"])
+    assert run.status == 1
+    told = [one.keys for one in run.topic("stat")]
+    assert {keys["vm"] for keys in told if "vm" in keys} == {"1"}
+    assert [keys for keys in told if "work" in keys] == []

@@ -30,6 +30,7 @@ def test_one_figure_by_its_name() -> None:
 def test_a_name_that_no_figure_has() -> None:
     run = once("mode=bench", "select=nosuch")
     assert run.status == 1 and run.topic("bench")[0].keys["select"] == "nosuch"
+    assert run.result.keys["why"] == "bench: no figure has a name like that"
 
 
 def test_the_table() -> None:

@@ -27,6 +27,10 @@ FORMS = {
     "strict": ["break=guest_interrupt_ssp_table,host_sysenter_eip", "audit=strict"],
     "entered": ["break=guest_debugctl"],
     "panic": ["provoke=page"],
+    "modes": ["guest=mode-based"],
+    "ve": ["guest=ve"],
+    "vmfunc": ["guest=vmfunc"],
+    "dirty": ["guest=dirty"],
 }
 
 

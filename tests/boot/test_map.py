@@ -37,7 +37,7 @@ def test_the_map_is_what_was_mapped() -> None:
 def test_a_page_with_other_rights_is_a_run_of_its_own() -> None:
     maps = runs(once("guest=watch"))
     assert [keys["rights"] for keys in maps] == ["rwx", "--x", "rwx", "r-x", "rwx"]
-    assert maps[0]["gpa"] == "0x0-0x107fff" and maps[1]["gpa"] == "0x108000-0x108fff"
+    assert maps[0]["gpa"] == "0x0-0x100fff" and maps[1]["gpa"] == "0x101000-0x101fff"
     (end,) = once("guest=watch").topic("ept", "map ends")
     assert end.keys["runs"] == "5" and end.keys["pages-4k"] == "512"
 
@@ -62,7 +62,7 @@ def test_a_hole_is_told(tmp_path: Path) -> None:
     assert draw(once("guest=hlt").log, tmp_path).returncode == 0
     assert "not mapped" not in (tmp_path / "map.svg").read_text()
     lines = once("guest=watch").log.split("\n")
-    kept = "\n".join(line for line in lines if "gpa=0x108000-" not in line)
+    kept = "\n".join(line for line in lines if "gpa=0x101000-" not in line)
     assert draw(kept, tmp_path).returncode == 0
     assert "4 KiB not mapped" in (tmp_path / "map.svg").read_text()
 
@@ -70,9 +70,9 @@ def test_a_hole_is_told(tmp_path: Path) -> None:
 def test_a_damaged_map(tmp_path: Path) -> None:
     log = once("guest=watch").log
     for good, bad in (
-        ("gpa=0x0-0x107fff", ""),
-        ("gpa=0x0-0x107fff", "gpa=0xzz-0x107fff"),
-        ("gpa=0x0-0x107fff", "gpa=0x900000-0x107fff"),
+        ("gpa=0x0-0x100fff", ""),
+        ("gpa=0x0-0x100fff", "gpa=0xzz-0x107fff"),
+        ("gpa=0x0-0x100fff", "gpa=0x900000-0x107fff"),
     ):
         run = draw(log.replace(good, bad), tmp_path)
         assert run.returncode == 2 and "damaged" in run.stderr

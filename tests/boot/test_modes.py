@@ -108,6 +108,70 @@ PAE = LEAVE + EFER + """
 bad:    END 1
 """
 
+# String I/O through tables of the guest's own, without long mode: a text that goes over from one
+# page to another below it, and a page that is not there.
+STRINGS = LEAVE + EFER + """
+        btr eax, 8                      ; LME
+        wrmsr
+        mov edi, 0x300000
+        mov ecx, 0x4000 / 4
+        xor eax, eax
+        rep stosd
+        {tables}
+        mov dword [0x303000], 0x305003  ; linear 40000000H
+        mov dword [0x303000 + {entry}], 0x304003
+        mov eax, 0x300000
+        mov cr3, eax
+        mov eax, cr0
+        bts eax, 31
+        mov cr0, eax
+
+        mov word [0x305FFE], 'ab'
+        mov dword [0x304000], `cd\\n`
+        mov esi, 0x40000FFE
+        mov ecx, 5
+        mov edx, 0x3F8
+        rep outsb
+
+        mov eax, fault
+        mov [0x306000 + 14 * 8], ax
+        mov word [0x306000 + 14 * 8 + 2], 0x18
+        mov word [0x306000 + 14 * 8 + 4], 0x8E00
+        shr eax, 16
+        mov [0x306000 + 14 * 8 + 6], ax
+        lidt [idt_pointer]
+        mov esi, 0x40002000
+        outsb
+bad:    END 1
+fault:  pop eax                         ; the error code: not present, a read
+        test eax, eax
+        jnz bad
+        mov eax, cr2
+        cmp eax, 0x40002000
+        jne bad
+        END 0
+idt_pointer:
+        dw 15 * 8 - 1
+        dd 0x306000
+"""
+
+STRINGS_PAE = STRINGS.format(entry=8, tables="""
+        mov dword [0x300000], 0x301001
+        mov dword [0x300008], 0x302001
+        mov dword [0x301000], 0x83      ; 2 MiB pages to themselves
+        mov dword [0x301008], 0x200083
+        mov dword [0x302000], 0x303003
+""")
+
+STRINGS_32 = STRINGS.format(entry=4, tables="""
+        mov dword [0x300000], 0x83      ; 4 MiB to themselves
+        mov dword [0x300400], 0x303003
+        mov eax, cr4
+        btr eax, 5                      ; PAE
+        bts eax, 4                      ; PSE
+        mov cr4, eax
+""")
+
 TASK_SWITCH = LEAVE + """
         SAY 't'
         jmp 0x20:0
@@ -129,6 +193,14 @@ def test_long_mode_can_be_left_and_entered_again(cpu: str) -> None:
 def test_pae_paging_loads_its_pdptes(cpu: str) -> None:
     found = run(PAE.format(second=0), cpu)
     assert (found.status, found.printed) == (0, ["p"])
+
+
+@ANY
+@pytest.mark.parametrize("source", [STRINGS_PAE, STRINGS_32], ids=["PAE", "32-bit"])
+def test_string_io_goes_through_the_guests_own_tables(cpu: str, source: str) -> None:
+    found = run(source, cpu)
+    assert (found.status, found.printed) == (0, ["abcd"])
+    assert found.exits()[-2].keys["inject"] == "#PF"
 
 
 @ANY

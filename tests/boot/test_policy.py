@@ -22,7 +22,7 @@ def test_the_ranges_and_their_policies_are_told() -> None:
         "0x182000-0x182fff": ("read-write", "inject-pf"),
         "0x183000-0x18303f": ("write", "call"),
         "0x300000-0x300fff": ("read-write", "ignore"),
-        "0x108000-0x10803f": ("fetch", "report"),
+        "0x101000-0x10103f": ("fetch", "report"),
         "0x184000-0x18403f": ("write", "stop"),
     }
 
@@ -76,7 +76,7 @@ def test_a_handler_lets_through_what_it_likes() -> None:
 def test_an_instruction_that_exits_does_not_hide_the_next_one() -> None:
     run = once("guest=policy")
     fetched = [gpa for access, gpa, *_ in watched(run, "let-through") if access == "fetch"]
-    assert fetched == ["0x108000", "0x108002", "0x108004"]
+    assert fetched == ["0x101000", "0x101002", "0x101004"]
     assert "CPUID" in [one.keys["reason"] for one in run.exits()]
 
 

@@ -175,6 +175,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     check_guest(&path, &guest, &rules);
     guest_path_lines(&path, &guest, &rules, true, &printed.sink);
     check(printed.lines <= 5 * 6 + 6);
+
+    counting.reads = 0;
+    guest_follow(&guest, NULL, &counting.reader, gva, access, &path);
+    check(counting.reads <= 5);
+    check(path.verdict != GUEST_EPT || guest_failed_ept(&path)->verdict == EPT_UNREADABLE);
     fake_memory_end(&counting.memory);
     return 0;
 }

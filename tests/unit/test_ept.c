@@ -124,6 +124,32 @@ static void refuses_misconfigurations(void **state)
     assert_int_equal(pool->in_use, 0);
 }
 
+/* In leaves alone, however large: that is where the processor looks. */
+static void suppresses_ve(void **state)
+{
+    struct ept_abilities can = abilities(45);
+    struct pt_walk walk;
+    struct ept ept;
+
+    pool = *state;
+    assert_int_equal(ept_init(&ept, &can), STATUS_OK);
+    assert_int_equal(map(&ept, 0, 0, GIB), STATUS_OK);
+    assert_int_equal(ept_suppress_ve(&ept, GPA(2 * MIB), PAGE_SIZE, true), STATUS_OK);
+    walk = ept_walk(&ept, GPA(2 * MIB));
+    assert_int_equal(walk.level, 1);
+    assert_true(walk.entry[1] & EPT_SUPPRESS_VE);
+    assert_false((walk.entry[2] | walk.entry[3] | walk.entry[4]) & EPT_SUPPRESS_VE);
+    assert_false(ept_walk(&ept, GPA(2 * MIB + PAGE_SIZE)).entry[1] & EPT_SUPPRESS_VE);
+    assert_int_equal(ept_set_rights(&ept, GPA(2 * MIB), PAGE_SIZE, EPT_READ), STATUS_OK);
+    assert_true(ept_walk(&ept, GPA(2 * MIB)).entry[1] & EPT_SUPPRESS_VE);
+    assert_int_equal(ept_set_rights(&ept, GPA(2 * MIB), PAGE_SIZE, EPT_RWX), STATUS_OK);
+    assert_int_equal(ept_suppress_ve(&ept, GPA(2 * MIB), PAGE_SIZE, false), STATUS_OK);
+    assert_int_equal(ept_join(&ept, GPA(0), GIB), STATUS_OK);
+    assert_int_equal(ept_walk(&ept, GPA(2 * MIB)).level, 3);
+    ept_destroy(&ept);
+    assert_int_equal(pool->in_use, 0);
+}
+
 struct list {
     struct ept_run runs[8];
     unsigned count;
@@ -191,6 +217,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(refuses_what_is_beyond_the_processor),
         TEST(refuses_misconfigurations),
+        TEST(suppresses_ve),
         TEST(is_a_list_of_runs),
     };
 

@@ -674,6 +674,31 @@ static void protection_keys_and_rules_are_shown(void **state)
     assert_string_equal(rules, "PSE");
 }
 
+/* The same tables in memory that the reader has by guest-physical addresses. */
+static void without_ept_the_reader_takes_what_the_tables_give(void **state)
+{
+    struct guest *guest = *state;
+    struct fake_memory *memory = &guest->machine.memory;
+    struct guest_path *path = &guest->path;
+    uint8_t *low = fake_memory_add(memory, 0, 0xF000);
+
+    start_4(guest);
+    memcpy(low, guest->machine.ram, 0xF000);
+    guest_follow(&guest->mode, NULL, &memory->reader, GVA(LINEAR_4 + 5), writing, path);
+    assert_int_equal(path->verdict, GUEST_MAPPED);
+    assert_int_equal(path->gpa.value, PAGE + 5);
+    assert_int_equal(path->count, 4);
+    put_field(low, ROOT + 0x3000 + 8, 8, PAGE | 0x65);
+    guest_follow(&guest->mode, NULL, &memory->reader, GVA(LINEAR_4), writing, path);
+    assert_int_equal(path->verdict, GUEST_PAGE_FAULT);
+    assert_int_equal(path->error_code, PF_PRESENT | PF_WRITE);
+    put_field(low, ROOT + 0x2000 + 8, 8, 0x700000 | 0x27);
+    guest_follow(&guest->mode, NULL, &memory->reader, GVA(LINEAR_4), reading, path);
+    assert_int_equal(path->verdict, GUEST_EPT);
+    assert_false(path->ept_reached);
+    assert_int_equal(guest_failed_ept(path)->verdict, EPT_UNREADABLE);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, start, end)
 
 int main(void)
@@ -698,6 +723,7 @@ int main(void)
         TEST(a_guest_table_may_be_misconfigured_or_nowhere),
         TEST(the_page_itself_may_be_refused_by_ept),
         TEST(mode_based_execute_goes_by_the_page),
+        TEST(without_ept_the_reader_takes_what_the_tables_give),
         TEST(the_picture_of_both_dimensions),
         TEST(a_fault_of_the_guests_own_in_the_picture),
         TEST(the_widest_record_fits_a_line),
