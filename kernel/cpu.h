@@ -126,6 +126,7 @@ enum vector {
     VECTOR_PF = 14,
     VECTOR_AC = 17,
     VECTOR_MC = 18,
+    VECTOR_VE = 20,
     VECTOR_CP = 21,
 };
 
