@@ -291,6 +291,12 @@ static inline void out16(uint16_t port, uint16_t value)
     __asm__ volatile("outw %0, %1" : : "a"(value), "Nd"(port) : "memory");
 }
 
+/* Writes back all caches, so that memory may be accessed with another type. */
+static inline void wbinvd(void)
+{
+    __asm__ volatile("wbinvd" : : : "memory");
+}
+
 static inline void cpu_pause(void)
 {
     __asm__ volatile("pause");
