@@ -126,6 +126,7 @@ enum vector {
     VECTOR_PF = 14,
     VECTOR_AC = 17,
     VECTOR_MC = 18,
+    VECTOR_VE = 20,
     VECTOR_CP = 21,
 };
 
@@ -288,6 +289,12 @@ static inline void out8(uint16_t port, uint8_t value)
 static inline void out16(uint16_t port, uint16_t value)
 {
     __asm__ volatile("outw %0, %1" : : "a"(value), "Nd"(port) : "memory");
+}
+
+/* Writes back all caches, so that memory may be accessed with another type. */
+static inline void wbinvd(void)
+{
+    __asm__ volatile("wbinvd" : : : "memory");
 }
 
 static inline void cpu_pause(void)

@@ -3,6 +3,8 @@
 
 %include "selftest/code.inc"
 
+DISTANT         equ 0x320000            ; selftest/ept_formats.c
+
 section .rodata
 
 CODE ept_hole
@@ -162,6 +164,13 @@ CODE ept_vmfunc
         vmcall
 END_CODE
 
+CODE ept_vmfunc_loop
+.again:
+        vmfunc
+        vmcall
+        jmp .again
+END_CODE
+
 ; Accesses to PAGE_A and PAGE_B, of which the scenario watches the first 8 bytes of PAGE_B.
 CODE ept_watch
         mov qword [PAGE_B], 0x11        ; 1
@@ -187,4 +196,21 @@ CODE ept_breakpoint
         mov byte [CODE_B + 1], 0x99     ; it rewrites its own code
         call rcx
         vmcall
+END_CODE
+
+CODE ept_far
+.again:
+        mov rax, [DISTANT]
+        vmcall
+        jmp .again
+END_CODE
+
+; The last 8 bytes of the 2 MiB, too.
+CODE ept_far_write
+        mov rax, [DISTANT]
+        inc qword [DISTANT]
+        mov rbx, [DISTANT]
+        mov [0x400000 - 8], rbx
+        vmcall
+        mov [DISTANT], rax                  ; refused
 END_CODE

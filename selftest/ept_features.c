@@ -8,6 +8,8 @@
 
 extern const char code_ept_ve[], code_ept_ve_end[];
 extern const char code_ept_vmfunc[], code_ept_vmfunc_end[];
+extern const char code_ept_vmfunc_loop[], code_ept_vmfunc_loop_end[];
+extern const char code_ept_pages[], code_ept_pages_end[];
 
 static void ve(struct rig *rig)
 {
@@ -43,6 +45,58 @@ static void ve(struct rig *rig)
                  RIG_PAGE_A.value + 16);
     }
     rig_want(rig, "exceptions in all", rig_gpr(rig, R8), 1);
+}
+
+static void want_ve(struct rig *rig, const struct ve_information *area)
+{
+    const uint64_t told = BITS(5, 0) | EPT_VIOLATION_LINEAR | EPT_VIOLATION_TRANSLATION;
+
+    if (rig_expect_event(rig, VECTOR_VE)) {
+        rig_want(rig, "the instruction", rig->event.rip, RIG_CODE.value);
+        rig_want(rig, "the reason", area->reason, EXIT_EPT_VIOLATION);
+        rig_want(rig, "busy", area->busy, VE_BUSY);
+        rig_want_bits(rig, "the qualification", area->qualification, told,
+                      EPT_VIOLATION_READ | EPT_VIOLATION_LINEAR | EPT_VIOLATION_TRANSLATION);
+        rig_want(rig, "the guest-linear address", area->linear, RIG_PAGE_A.value);
+        rig_want(rig, "the guest-physical address", area->physical, RIG_PAGE_A.value);
+        rig_return(rig, RIG_CODE.value);
+    }
+}
+
+static struct ve_information *prepare_ve(struct rig *rig)
+{
+    rig_protect(rig, RIG_PAGE_A, EPT_RWX);
+    *rig_leaf(rig, RIG_PAGE_A) &= ~EPT_RWX;
+    rig_invalidate(rig);
+    rig_want(rig, "the start of #VE", ve_start(rig->vcpu, RIG_PAGE_B), STATUS_OK);
+    return rig_memory(rig, RIG_PAGE_B);
+}
+
+/* The same access: an exception, an exit as the area is in use, an exception, an exit for good. */
+static void ve_control(struct rig *rig)
+{
+    struct ve_information *area = prepare_ve(rig);
+
+    want_ve(rig, area);
+    (void)rig_expect(rig, EXIT_EPT_VIOLATION);
+    memset(area, 0, sizeof(*area));
+    want_ve(rig, area);
+    memset(area, 0, sizeof(*area));
+    if (rig_switch(rig, CONTROL_SECONDARY, SECONDARY_VE, false) &&
+        rig_expect(rig, EXIT_EPT_VIOLATION)) {
+        rig_want(rig, "the guest-physical address", rig->exit->physical.value, RIG_PAGE_A.value);
+        rig_want(rig, "the area's reason, without the control", area->reason, 0);
+    }
+}
+
+/* The area tells the VMCS's EPTP index. */
+static void ve_index(struct rig *rig)
+{
+    const struct ve_information *area = prepare_ve(rig);
+
+    vmwrite(VMCS_EPTP_INDEX, 0x1A);
+    want_ve(rig, area);
+    rig_want(rig, "the EPTP index", area->eptp_index, 0x1A);
 }
 
 /* A second EPT over the same memory, in which PAGE_A is where PAGE_B is. */
@@ -90,12 +144,21 @@ static void switch_ept(struct rig *rig, const struct ept *other)
     (void)rig_expect(rig, EXIT_VMCALL);
 }
 
+static bool has_switching(struct rig *rig)
+{
+    bool has = rig->operation->capabilities.vmfunc & VMFUNC_EPTP_SWITCHING;
+
+    if (!has) {
+        rig_skip(rig, "IA32_VMX_VMFUNC bit 0");
+    }
+    return has;
+}
+
 static void vmfunc(struct rig *rig)
 {
     struct ept other = {0};
 
-    if (!(rig->operation->capabilities.vmfunc & 1)) {
-        rig_skip(rig, "IA32_VMX_VMFUNC bit 0");
+    if (!has_switching(rig)) {
         return;
     }
     if (build_other(rig, &other)) {
@@ -106,9 +169,69 @@ static void vmfunc(struct rig *rig)
     }
 }
 
+/* A list of one pointer, the guest's own, and VMFUNC to it to come. */
+static bool start_list(struct rig *rig)
+{
+    if (!has_switching(rig)) {
+        return false;
+    }
+    rig_want(rig, "the start of the list", eptp_list_start(rig->vcpu), STATUS_OK);
+    if (!rig->failed) {
+        eptp_list_set(rig->vcpu, 5, rig->vcpu->ept_pointer);
+        rig_set_gpr(rig, RAX, 0);
+        rig_set_gpr(rig, RCX, 5);
+    }
+    return !rig->failed;
+}
+
+/* Which functions there are, the VM-function controls say; without the control there are none. */
+static void vmfunc_control(struct rig *rig)
+{
+    if (!start_list(rig)) {
+        return;
+    }
+    if (rig_expect_and_skip(rig, EXIT_VMCALL)) {
+        rig_want(rig, "RIP after VMFUNC and VMCALL", vmread(VMCS_GUEST_RIP), RIG_CODE.value + 6);
+    }
+    rig_set_gpr(rig, RAX, 64); /* there are 64 at most */
+    if (rig_expect_event(rig, VECTOR_UD)) {
+        rig_return(rig, RIG_CODE.value);
+    }
+    rig_set_gpr(rig, RAX, 0);
+    vmwrite(VMCS_VM_FUNCTION_CONTROLS, 0);
+    if (rig_expect(rig, EXIT_VMFUNC)) {
+        rig_want(rig, "the instruction's length", rig->exit->length, 3);
+    }
+    if (rig_switch(rig, CONTROL_SECONDARY, SECONDARY_VMFUNC, false) &&
+        rig_expect_event(rig, VECTOR_UD)) {
+        rig_want(rig, "the instruction", rig->event.rip, RIG_CODE.value);
+    }
+}
+
+/* Where #VE could tell of it, VMFUNC puts the index into the VMCS. */
+static void vmfunc_index(struct rig *rig)
+{
+    if (!start_list(rig)) {
+        return;
+    }
+    rig_want(rig, "the start of #VE", ve_start(rig->vcpu, RIG_PAGE_B), STATUS_OK);
+    if (rig_expect_and_skip(rig, EXIT_VMCALL)) {
+        rig_want(rig, "the EPTP index", vmread(VMCS_EPTP_INDEX), 5);
+    }
+}
+
 static const struct scenario scenarios[] = {
     {"ept.ve", SCENARIO_CODE(ept_ve), .run = ve, .needs = {{[CONTROL_SECONDARY] = SECONDARY_VE}}},
     {"ept.vmfunc", SCENARIO_CODE(ept_vmfunc), .run = vmfunc,
+     .needs = {{[CONTROL_SECONDARY] = SECONDARY_VMFUNC}}},
+    {"secondary.ve", SCENARIO_CODE(ept_pages), .run = ve_control,
+     .needs = {{[CONTROL_SECONDARY] = SECONDARY_VE}}},
+    {"secondary.ve.eptp_index", SCENARIO_CODE(ept_pages), .run = ve_index,
+     .needs = {{[CONTROL_SECONDARY] = SECONDARY_VE}},
+     .known_wrong = {"bochs-3.0", "#VE does not tell the EPTP index that VMWRITE has set"}},
+    {"secondary.vmfunc.eptp_index", SCENARIO_CODE(ept_vmfunc_loop), .run = vmfunc_index,
+     .needs = {{[CONTROL_SECONDARY] = SECONDARY_VMFUNC | SECONDARY_VE}}},
+    {"secondary.vmfunc", SCENARIO_CODE(ept_vmfunc_loop), .run = vmfunc_control,
      .needs = {{[CONTROL_SECONDARY] = SECONDARY_VMFUNC}}},
 };
 

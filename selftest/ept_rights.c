@@ -178,6 +178,28 @@ static void mode_based_execute(struct rig *rig)
     }
 }
 
+/* Without the control, bit 2 counts for both modes, and bit 10 for none. */
+static void mode_based_execute_control(struct rig *rig)
+{
+    /* mov ebx, 1234H; ret */
+    static const uint8_t code[] = {0xBB, 0x34, 0x12, 0x00, 0x00, 0xC3};
+
+    memcpy(rig_memory(rig, RIG_CODE_B), code, sizeof(code));
+    let_execute(rig, RIG_CODE, EPT_EXECUTE | EPT_EXECUTE_USER);
+    let_execute(rig, RIG_CODE_B, EPT_EXECUTE);
+    make_user_mode(rig);
+    want_fetch_refused(rig, EPT_VIOLATION_EXECUTABLE);
+    if (!rig_switch(rig, CONTROL_SECONDARY, SECONDARY_MODE_BASED_EXECUTE, false)) {
+        return;
+    }
+    rig_invalidate(rig);
+    if (rig_expect_and_skip(rig, EXIT_VMCALL)) {
+        rig_want(rig, "what the page computes", rig_gpr(rig, RBX), 0x1234);
+    }
+    let_execute(rig, RIG_CODE_B, EPT_EXECUTE_USER);
+    want_violation(rig, RIG_CODE_B, FETCH | EPT_VIOLATION_READABLE | EPT_VIOLATION_WRITABLE);
+}
+
 static const struct scenario scenarios[] = {
     {"ept.hole", SCENARIO_CODE(ept_hole), .run = hole},
     {"ept.rights", SCENARIO_CODE(ept_rights), .run = rights},
@@ -186,6 +208,9 @@ static const struct scenario scenarios[] = {
      .needs_ept = EPT_CAP_EXECUTE_ONLY},
     {"ept.split_and_join", SCENARIO_CODE(ept_count), .run = split_and_join},
     {"ept.mode_based_execute", SCENARIO_CODE(ept_mode_based), .run = mode_based_execute,
+     .needs = {{[CONTROL_SECONDARY] = SECONDARY_MODE_BASED_EXECUTE}}},
+    {"secondary.mode_based_execute", SCENARIO_CODE(ept_mode_based),
+     .run = mode_based_execute_control,
      .needs = {{[CONTROL_SECONDARY] = SECONDARY_MODE_BASED_EXECUTE}}},
 };
 

@@ -164,6 +164,44 @@ static void pml_agrees(struct rig *rig)
     rig_want(rig, "dirty, of the guest's PML4", pages.dirty[1], 1);
 }
 
+/* Once more, from the code's start. */
+static bool touch_again(struct rig *rig)
+{
+    start_clean(rig);
+    vmwrite(VMCS_GUEST_RIP, RIG_CODE.value);
+    return rig_expect_and_skip(rig, EXIT_VMCALL);
+}
+
+/* With the log; without it; and with it, but without the flags that it goes by. */
+static void pml(struct rig *rig)
+{
+    struct touched pages = {0};
+    uint64_t index;
+    unsigned records;
+
+    if (!start_pml(rig) || !rig_expect_and_skip(rig, EXIT_VMCALL)) {
+        return;
+    }
+    index = vmread(VMCS_PML_INDEX);
+    records = pml_drain(rig->vcpu, take_logged, &pages);
+    rig_want(rig, "logged, of the page that was written", pages.logged[number(RIG_PAGE_B)], 1);
+    rig_want(rig, "logged, of the page that was read", pages.logged[number(RIG_PAGE_A)], 0);
+    rig_want(rig, "the index after the records", index, PML_ENTRIES - 1 - records);
+    if (rig_switch(rig, CONTROL_SECONDARY, SECONDARY_PML, false) && touch_again(rig)) {
+        harvest(rig, &pages);
+        rig_want(rig, "dirty, of the page that was written", pages.dirty[number(RIG_PAGE_B)], 1);
+        rig_want(rig, "the index, without the control", vmread(VMCS_PML_INDEX), PML_ENTRIES - 1);
+        (void)rig_switch(rig, CONTROL_SECONDARY, SECONDARY_PML, true);
+    }
+    rig->vcpu->ept_pointer &= ~EPTP_AD;
+    vmwrite(VMCS_EPT_POINTER, rig->vcpu->ept_pointer);
+    if (touch_again(rig)) {
+        harvest(rig, &pages);
+        rig_want(rig, "dirty, without the flags", pages.dirty[number(RIG_PAGE_B)], 0);
+        rig_want(rig, "the index, without the flags", vmread(VMCS_PML_INDEX), PML_ENTRIES - 1);
+    }
+}
+
 #define NEEDS_PML .needs = {{[CONTROL_SECONDARY] = SECONDARY_PML}}, .needs_ept = EPT_CAP_AD
 
 static const struct scenario scenarios[] = {
@@ -171,6 +209,7 @@ static const struct scenario scenarios[] = {
      .needs_ept = EPT_CAP_AD},
     {"ept.pml_full", SCENARIO_CODE(ept_many), .run = pml_full, NEEDS_PML},
     {"ept.pml_agrees", SCENARIO_CODE(ept_random), .run = pml_agrees, NEEDS_PML},
+    {"secondary.pml", SCENARIO_CODE(ept_touch), .run = pml, NEEDS_PML},
 };
 
 SCENARIO_SUITE(selftest_ept_touched, scenarios);

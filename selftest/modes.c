@@ -5,10 +5,20 @@
 extern const char code_real[], code_real_end[];
 extern const char code_protected[], code_protected_end[];
 
+/* Without unrestricted guest, CR0.PE and CR0.PG are fixed to 1. */
+static void want_entry_failure_without(struct rig *rig)
+{
+    if (rig_switch(rig, CONTROL_SECONDARY, SECONDARY_UNRESTRICTED, false)) {
+        (void)rig_expect_entry_failure(rig, EXIT_ENTRY_FAILURE_GUEST, 0);
+        (void)rig_switch(rig, CONTROL_SECONDARY, SECONDARY_UNRESTRICTED, true);
+    }
+}
+
 /* Real-address mode, and an interrupt by its interrupt vector table. */
 static void real(struct rig *rig)
 {
     rig_go_real(rig, 0);
+    want_entry_failure_without(rig);
     if (rig_expect_and_skip(rig, EXIT_VMCALL)) {
         rig_want(rig, "the physical address of the code", rig_gpr(rig, RBX) & 0xFFFF, 0x2000);
         rig_want(rig, "CR0.PE and CR0.PG as the guest reads them",
@@ -28,6 +38,7 @@ static void no_paging(struct rig *rig)
 {
     *(uint32_t *)rig_memory(rig, RIG_PAGE_A) = 0x1234;
     rig_go_protected(rig, false, RIG_CODE.value);
+    want_entry_failure_without(rig);
     if (rig_expect_and_skip(rig, EXIT_VMCALL)) {
         rig_want(rig, "what is read at the physical address", rig_gpr(rig, RAX), 0x1234);
         rig_want(rig, "CR0.PE and CR0.PG as the guest reads them",

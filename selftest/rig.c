@@ -36,6 +36,17 @@ void rig_skip(struct rig *rig, const char *what)
     }
 }
 
+void rig_note(struct rig *rig, const char *format, ...)
+{
+    va_list arguments;
+
+    if (!rig->failed && !rig->skipped) {
+        va_start(arguments, format);
+        format_text_v(rig->note, sizeof(rig->note), format, arguments);
+        va_end(arguments);
+    }
+}
+
 uint64_t rig_gpr(const struct rig *rig, unsigned gpr)
 {
     return vcpu_gpr(rig->vcpu, gpr);
@@ -128,6 +139,46 @@ static void check_walk(struct rig *rig)
     rig->spoil = spoil;
 }
 
+static enum vmx_result enter(struct rig *rig, bool *entry_failed)
+{
+    enum vmx_result result;
+
+    wind_timer(rig);
+    result = vcpu_enter_once(rig->vcpu, entry_failed);
+    rig->exit = rig->vcpu->exit;
+    return result;
+}
+
+bool rig_expect_refused(struct rig *rig, uint64_t error)
+{
+    bool entry_failed;
+
+    if (rig->failed || rig->skipped) {
+        return false;
+    }
+    rig_want(rig, "the result of VM entry", enter(rig, &entry_failed), VMX_FAIL_VALID);
+    if (!rig->failed) {
+        rig_want(rig, "the VM-instruction error", vmread(VMCS_VM_INSTRUCTION_ERROR), error);
+    }
+    return !rig->failed;
+}
+
+bool rig_expect_entry_failure(struct rig *rig, enum exit_reason reason, uint64_t qualification)
+{
+    bool entry_failed = false;
+
+    if (rig->failed || rig->skipped) {
+        return false;
+    }
+    rig_want(rig, "the result of VM entry", enter(rig, &entry_failed), VMX_SUCCEED);
+    rig_want(rig, "the failure of VM entry", entry_failed, true);
+    if (!rig->failed) {
+        rig_want(rig, "the reason of the failure", rig->exit->reason, reason);
+        rig_want(rig, "the qualification of the failure", rig->exit->qualification, qualification);
+    }
+    return !rig->failed;
+}
+
 bool rig_enter(struct rig *rig)
 {
     enum vmx_result result;
@@ -136,9 +187,7 @@ bool rig_enter(struct rig *rig)
     if (rig->failed || rig->skipped) {
         return false;
     }
-    wind_timer(rig);
-    result = vcpu_enter_once(rig->vcpu, &entry_failed);
-    rig->exit = rig->vcpu->exit;
+    result = enter(rig, &entry_failed);
     if (result != VMX_SUCCEED) {
         rig_fail(rig, "VM entry refused, error %lu",
                  result == VMX_FAIL_VALID ? vmread(VMCS_VM_INSTRUCTION_ERROR) : 0);

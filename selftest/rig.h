@@ -105,6 +105,12 @@ bool rig_expect(struct rig *rig, enum exit_reason reason);
 /* The same, then skips the instruction that caused it. */
 bool rig_expect_and_skip(struct rig *rig, enum exit_reason reason);
 
+/* Enters the guest and wants VM entry to be refused, with that VM-instruction error. */
+bool rig_expect_refused(struct rig *rig, uint64_t error);
+
+/* Enters the guest and wants VM entry to fail for that reason, with that qualification. */
+bool rig_expect_entry_failure(struct rig *rig, enum exit_reason reason, uint64_t qualification);
+
 /* Wants `found` to be `want`; `what` names it in the failure. */
 void rig_want(struct rig *rig, const char *what, uint64_t found, uint64_t want);
 
@@ -116,6 +122,9 @@ void rig_skip(struct rig *rig, const char *what);
 
 /* Ends the scenario as failed, for a reason that rig_want() cannot tell. */
 void rig_fail(struct rig *rig, const char *format, ...) PRINTF_LIKE(2, 3);
+
+/* Says beside an `ok` what was seen and is not judged: what the SDM leaves to the processor. */
+void rig_note(struct rig *rig, const char *format, ...) PRINTF_LIKE(2, 3);
 
 /* The guest's register, and a page of its memory: RIG_PAGE_A and so on. */
 uint64_t rig_gpr(const struct rig *rig, unsigned gpr);
@@ -161,6 +170,16 @@ void rig_return(struct rig *rig, uint64_t rip);
 void rig_go_user(struct rig *rig, uint64_t rip);                   /* 64-bit mode at CPL 3 */
 void rig_go_protected(struct rig *rig, bool paging, uint64_t rip); /* 32 bits, CPL 0 */
 void rig_go_real(struct rig *rig, uint64_t rip);                   /* real-address mode */
+
+/*
+ * Makes the guest's physical addresses those of the host, in EPT and in its paging structures; its
+ * linear addresses, and so its code, stay as they are. It can then run without EPT, and reaches no
+ * memory but its own: nothing else is mapped.
+ */
+void rig_go_direct(struct rig *rig);
+
+/* Where the page of the guest's memory at `gpa` is after that. */
+gpa_t rig_direct(const struct rig *rig, gpa_t gpa);
 
 /* A suite over a table of scenarios. */
 #define SCENARIO_SUITE(suite, table) SCENARIO_SUITE_WITH(suite, table, .only_with = NULL)

@@ -12,8 +12,8 @@ enum vmx_result vcpu_enter_once(struct vcpu *vcpu, bool *failed)
     if (result == VMX_SUCCEED) {
         unsigned row = exit_decode(vcpu, vcpu->exit);
 
-        vcpu->launched = true;
         *failed = row == EXIT_REASONS && vcpu->exit->entry_failed;
+        vcpu->launched |= !*failed; /* an entry that fails launches nothing */
     }
     return result;
 }
