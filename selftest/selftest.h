@@ -54,6 +54,7 @@ struct selftest_tally selftest_run(const struct vmx_operation *operation,
 /* The suites. */
 extern const struct selftest_suite selftest_rig, selftest_modes, selftest_ept, selftest_ept_watch,
     selftest_ept_touched, selftest_ept_features, selftest_windows, selftest_timer, selftest_nmi,
-    selftest_injection, selftest_vectoring, selftest_audit_rules, selftest_audit_random;
+    selftest_injection, selftest_vectoring, selftest_exceptions, selftest_debug, selftest_tasks,
+    selftest_audit_rules, selftest_audit_random;
 
 #endif
