@@ -66,7 +66,7 @@ CODE ept_count
 END_CODE
 
 ; Reads the quadword at RDI, then writes RAX + 1 there.
-CODE ept_far
+CODE ept_table_accesses
         mov rax, [rdi]
         vmcall
         inc rax

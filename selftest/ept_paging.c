@@ -11,7 +11,7 @@
 #include "selftest/rig.h"
 #include "vmx/walk_log.h"
 
-extern const char code_ept_far[], code_ept_far_end[];
+extern const char code_ept_table_accesses[], code_ept_table_accesses_end[];
 extern const char code_ept_linear[], code_ept_linear_end[];
 
 #define FAR GPA(GIB) /* beyond the guest's memory; its own tables map it to itself */
@@ -232,7 +232,7 @@ static void table_access(struct rig *rig)
 }
 
 static const struct scenario scenarios[] = {
-    {"ept.page_1g", SCENARIO_CODE(ept_far), .run = page_1g, .needs_ept = EPT_CAP_1G},
+    {"ept.page_1g", SCENARIO_CODE(ept_table_accesses), .run = page_1g, .needs_ept = EPT_CAP_1G},
     {"ept.walk_guest", SCENARIO_CODE(ept_linear), .run = walk_guest},
     {"ept.table_access", SCENARIO_CODE(ept_linear), .run = table_access, .needs_ept = EPT_CAP_AD,
      .known_wrong = {.machine = "bochs-3.0",

@@ -68,7 +68,6 @@
 #define IN_SANDBOX(f, at) SYM_PLUS(f, SANDBOX, at)
 
 /* An event that VM entry injects. */
-#define INTERRUPTION_OTHER  7 /* a type: the monitor trap flag */
 #define INJECT(information) SET(ENTRY_INTERRUPTION_INFO, INTERRUPTION_VALID | (information))
 
 /* Answers. Each gives whether the rule is kept. */

@@ -26,6 +26,7 @@ enum interruption_type {
     INTERRUPTION_SOFTWARE_INTERRUPT = 4,
     INTERRUPTION_PRIVILEGED_SOFTWARE = 5,
     INTERRUPTION_SOFTWARE_EXCEPTION = 6,
+    INTERRUPTION_OTHER = 7, /* the monitor trap flag */
 };
 
 /* What a handler answers: the loop alone moves the instruction pointer. */
