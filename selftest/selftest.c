@@ -8,10 +8,15 @@
 #include "kernel/string.h"
 
 static const struct selftest_suite *const suites[] = {
-    &selftest_rig,       &selftest_modes,       &selftest_instructions, &selftest_unconditional,
-    &selftest_registers, &selftest_time,        &selftest_ports,        &selftest_vmx_instructions,
-    &selftest_tables,    &selftest_ept,         &selftest_ept_touched,  &selftest_ept_features,
-    &selftest_ept_watch, &selftest_audit_rules, &selftest_audit_random,
+    &selftest_rig,          &selftest_modes,
+    &selftest_instructions, &selftest_unconditional,
+    &selftest_registers,    &selftest_time,
+    &selftest_ports,        &selftest_vmx_instructions,
+    &selftest_tables,       &selftest_monitor_trap,
+    &selftest_pause,        &selftest_features,
+    &selftest_ept,          &selftest_ept_touched,
+    &selftest_ept_features, &selftest_ept_watch,
+    &selftest_audit_rules,  &selftest_audit_random,
 };
 
 static bool is_selected(const struct selftest_suite *suite, unsigned test,

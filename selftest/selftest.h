@@ -55,6 +55,7 @@ struct selftest_tally selftest_run(const struct vmx_operation *operation,
 extern const struct selftest_suite selftest_rig, selftest_modes, selftest_ept, selftest_ept_watch,
     selftest_ept_touched, selftest_ept_features, selftest_audit_rules, selftest_audit_random;
 extern const struct selftest_suite selftest_instructions, selftest_unconditional,
-    selftest_registers, selftest_time, selftest_ports, selftest_vmx_instructions, selftest_tables;
+    selftest_registers, selftest_time, selftest_ports, selftest_vmx_instructions, selftest_tables,
+    selftest_monitor_trap, selftest_pause, selftest_features;
 
 #endif
