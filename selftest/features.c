@@ -13,6 +13,9 @@ extern const char code_vmcall[], code_vmcall_end[];
 
 #define INVPCID_ALL 2 /* all contexts, global translations too */
 
+#define CPUID_SGX          0x12
+#define CPUID_SGX_EAX_SGX1 BIT(0)
+
 #define XSAVE_AREA_XCOMP_BV 520
 #define XCOMP_BV_COMPACT    BIT(63)
 #define XSTATE_X87          BIT(0)
@@ -105,6 +108,9 @@ static void want_encls(struct rig *rig, uint64_t leaf, bool exits)
 
 static void encls(struct rig *rig)
 {
+    if (cpuid(0, 0).eax < CPUID_SGX || !(cpuid(CPUID_SGX, 0).eax & CPUID_SGX_EAX_SGX1)) {
+        rig_skip(rig, "CPUID.12H:EAX bit 0 (SGX1)");
+    }
     vmwrite(VMCS_ENCLS_EXITING_BITMAP, BIT(0x20));
     want_encls(rig, 0x20, true);
     want_encls(rig, UINT32_MAX, false);

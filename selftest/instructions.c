@@ -77,16 +77,30 @@ static void rdpmc(struct rig *rig)
     }
 }
 
+/* At CPL 3 it exits with CR4.PCE, and is a fault without. */
+static void rdpmc_user(struct rig *rig)
+{
+    rig_go_user(rig, RIG_CODE.value);
+    vmwrite(VMCS_GUEST_CR4, vmread(VMCS_GUEST_CR4) | CR4_PCE);
+    if (want_instruction(rig, (struct instruction_exit){EXIT_RDPMC, .length = 2}) &&
+        want_vmcall(rig)) {
+        vmwrite(VMCS_GUEST_CR4, vmread(VMCS_GUEST_CR4) & ~CR4_PCE);
+        (void)rig_expect_event(rig, VECTOR_GP);
+    }
+}
+
 static void pause(struct rig *rig)
 {
     want_both_sides(rig, CONTROL_PRIMARY, PRIMARY_PAUSE,
                     (struct instruction_exit){EXIT_PAUSE, .length = 2});
 }
 
+/* Then WBNOINVD; where there is none, its prefix says nothing and it is WBINVD. */
 static void wbinvd(struct rig *rig)
 {
+    (void)want_instruction(rig, (struct instruction_exit){EXIT_WBINVD, .length = 2});
     want_both_sides(rig, CONTROL_SECONDARY, SECONDARY_WBINVD,
-                    (struct instruction_exit){EXIT_WBINVD, .length = 2});
+                    (struct instruction_exit){EXIT_WBINVD, .length = 3});
 }
 
 static void need_monitor(struct rig *rig)
@@ -184,6 +198,8 @@ static const struct scenario scenarios[] = {
     {"primary.mwait.armed", SCENARIO_CODE(mwait_armed), .run = mwait_armed,
      .needs = {{[CONTROL_PRIMARY] = PRIMARY_MWAIT}}},
     {"primary.rdpmc", SCENARIO_CODE(rdpmc), .run = rdpmc,
+     .needs = {{[CONTROL_PRIMARY] = PRIMARY_RDPMC}}},
+    {"primary.rdpmc.user", SCENARIO_CODE(rdpmc), .run = rdpmc_user,
      .needs = {{[CONTROL_PRIMARY] = PRIMARY_RDPMC}}},
     {"primary.monitor", SCENARIO_CODE(monitor), .run = monitor,
      .needs = {{[CONTROL_PRIMARY] = PRIMARY_MONITOR}}},

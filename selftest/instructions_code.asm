@@ -9,7 +9,14 @@ REPEATED hlt, hlt
 REPEATED invlpg, invlpg [fs:rbx + rsi * 4 - 16]
 REPEATED rdpmc, rdpmc
 REPEATED pause, pause
-REPEATED wbinvd, wbinvd
+
+CODE wbinvd
+        wbinvd
+        db 0xF3, 0x0F, 0x09             ; wbnoinvd
+        vmcall
+        jmp code_wbinvd
+END_CODE
+
 REPEATED monitor, monitor
 REPEATED mwait, mwait
 

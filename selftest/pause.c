@@ -10,9 +10,10 @@ extern const char code_pause_loop[], code_pause_loop_end[];
 extern const char code_pause_slowly[], code_pause_slowly_end[];
 extern const char code_user_wait[], code_user_wait_end[];
 
-/* In ticks of the TSC, that many that no processor's PAUSE is slower than the gap. */
+/* In ticks of the TSC: so many that no processor's PAUSE takes as long as the gap, and so few that
+ * as many times PAUSE are no hanging guest. */
 #define GAP    UINT64_C(0x4000)
-#define WINDOW UINT64_C(0x40000)
+#define WINDOW UINT64_C(0x8000)
 
 static void want_loop(struct rig *rig, uint64_t count)
 {

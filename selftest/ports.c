@@ -2,13 +2,15 @@
 /*
  * Scenarios of I/O instructions and MSRs. SDM vol. 3C, "Instructions That Cause VM Exits
  * Conditionally", "I/O-Bitmap Addresses", "MSR-Bitmap Address", the table "Exit Qualification for
- * I/O Instructions". What is really executed is at ports that nothing answers.
+ * I/O Instructions". What is really executed does no harm: it reads, from port 80H, which is the
+ * firmware's to say how far it has come, and from some that nothing answers.
  */
 #include "kernel/string.h"
 #include "selftest/instruction.h"
 
 extern const char code_io[], code_io_end[];
 extern const char code_io_string[], code_io_string_end[];
+extern const char code_io_real[], code_io_real_end[];
 extern const char code_io_bitmap[], code_io_bitmap_end[];
 extern const char code_msr_bitmap[], code_msr_bitmap_end[];
 
@@ -149,6 +151,65 @@ static void io_bitmap(struct rig *rig)
     (void)want_vmcall(rig);
     set_port(rig, 0xEE, false);
     (void)want_instruction(rig, want[3]);
+    (void)want_vmcall(rig);
+    if (rig_switch(rig, CONTROL_PRIMARY, PRIMARY_IO_BITMAP, false)) {
+        (void)want_instruction(rig, IO(0x80, 1, IO_IN | IO_IMMEDIATE, 2)); /* by the other one */
+        (void)want_vmcall(rig);
+        (void)rig_switch(rig, CONTROL_PRIMARY, PRIMARY_IO_UNCONDITIONAL, false);
+        (void)want_vmcall(rig);
+    }
+}
+
+#define TSS_IO_BASE   102
+#define TSS_IO_BITMAP 104
+#define TSS_LIMIT     (TSS_IO_BITMAP + 0x20)
+
+/* At CPL 3, what the TSS does not allow is a fault; then comes the exit. */
+static void io_user(struct rig *rig)
+{
+    uint8_t *tss = rig_memory(rig, RIG_TSS);
+
+    *(uint16_t *)(tss + TSS_IO_BASE) = TSS_IO_BITMAP;
+    vmwrite(VMCS_GUEST_TR_LIMIT, TSS_LIMIT);
+    memset(rig->vm.io_bitmap, 0xFF, 2 * PAGE_SIZE);
+    rig_go_user(rig, RIG_CODE.value);
+    (void)want_instruction(rig, IO(0x80, 1, IO_IN | IO_IMMEDIATE, 2));
+    vmwrite(VMCS_GUEST_RIP, RIG_CODE.value);
+    tss[TSS_IO_BITMAP + 0x80 / 8] = 1;
+    if (rig_expect_event(rig, VECTOR_GP)) {
+        rig_want(rig, "the saved RIP", rig->event.rip, RIG_CODE.value);
+    }
+}
+
+/* Addresses of 16 bits, in segments that do not begin at 0. */
+static void io_real(struct rig *rig)
+{
+    static const uint64_t linear[] = {0x20020, 0x21020, 0x21010};
+    const struct instruction_exit want[] = {
+        IO(0x80, 1, IO_IN | IO_STRING, 1),
+        IO(0x80, 2, IO_STRING | IO_REP, 2),
+        IO(0x80, 1, IO_STRING, 2),
+    };
+
+    without_bitmaps(rig);
+    rig_go_real(rig, 0);
+    vmwrite(VMCS_GUEST_DS_SELECTOR, 0x2000);
+    vmwrite(VMCS_GUEST_ES_SELECTOR, 0x1FFF);
+    vmwrite(VMCS_GUEST_DS_BASE, 0x20000);
+    vmwrite(VMCS_GUEST_ES_BASE, 0x1FFF0);
+    rig_set_gpr(rig, RDX, 0x80);
+    rig_set_gpr(rig, RCX, 3);
+    rig_set_gpr(rig, RSI, 0x11020);
+    rig_set_gpr(rig, RDI, 0x10030);
+    for (unsigned i = 0; i < ARRAY_SIZE(want); i++) {
+        if (want_instruction(rig, want[i])) {
+            rig_want(rig, "guest-linear address", rig->exit->linear.value, linear[i]);
+        }
+        if (rig->operation->capabilities.basic & VMX_BASIC_IO_INFO) {
+            rig_want(rig, "address size of the instruction information",
+                     FIELD_GET(BITS(9, 7), vmread(VMCS_EXIT_INSTRUCTION_INFO)), ADDRESS_16);
+        }
+    }
 }
 
 /* RDMSR or WRMSR of RCX, as RSI says; with `exits` it must exit. */
@@ -205,6 +266,11 @@ static const struct scenario scenarios[] = {
      .needs = {{[CONTROL_PRIMARY] = PRIMARY_IO_UNCONDITIONAL}}},
     {"primary.io_unconditional.string", SCENARIO_CODE(io_string), .run = io_string,
      .needs = {{[CONTROL_PRIMARY] = PRIMARY_IO_UNCONDITIONAL}}},
+    {"primary.io_unconditional.real", SCENARIO_CODE(io_real), .run = io_real,
+     .needs = {{[CONTROL_PRIMARY] = PRIMARY_IO_UNCONDITIONAL,
+                [CONTROL_SECONDARY] = SECONDARY_UNRESTRICTED}}},
+    {"primary.io_bitmap.user", SCENARIO_CODE(io), .run = io_user,
+     .needs = {{[CONTROL_PRIMARY] = PRIMARY_IO_BITMAP}}},
     {"primary.io_bitmap", SCENARIO_CODE(io_bitmap), .run = io_bitmap,
      .needs = {{[CONTROL_PRIMARY] = PRIMARY_IO_BITMAP}}},
     {"primary.msr_bitmap", SCENARIO_CODE(msr_bitmap), .run = msr_bitmap,

@@ -64,6 +64,10 @@ CODE io_bitmap
         in al, 0xEE
         mov edx, 0x7FFF
         in al, dx
+.again:
+        vmcall
+        in al, 0x80
+        jmp .again
 END_CODE
 
 ; RSI: whether ECX is written.
@@ -77,4 +81,11 @@ CODE msr_bitmap
         wrmsr
         vmcall
         jmp code_msr_bitmap
+END_CODE
+
+bits 16
+CODE io_real
+        insb
+        rep outsw
+        es outsb
 END_CODE

@@ -121,12 +121,25 @@ static void run_rdtsc(struct rig *rig)
     }
 }
 
+/* At CPL 3 it exits without CR4.TSD, and is a fault with it. */
+static void rdtsc_user(struct rig *rig)
+{
+    rig_go_user(rig, RIG_CODE.value);
+    rig_set_gpr(rig, RSI, 0);
+    if (want_instruction(rig, (struct instruction_exit){EXIT_RDTSC, .length = 2}) &&
+        want_vmcall(rig)) {
+        vmwrite(VMCS_GUEST_CR4, vmread(VMCS_GUEST_CR4) | CR4_TSD);
+        (void)rig_expect_event(rig, VECTOR_GP);
+    }
+}
+
 /* Its ECX is IA32_TSC_AUX, which is no exit's to change. */
 static void rdtscp(struct rig *rig)
 {
     wrmsr(MSR_IA32_TSC_AUX, 0x5EED);
     want_tsc(rig, "what RDTSCP reads", unchanged);
     rig_want(rig, "what RDTSCP reads of IA32_TSC_AUX", rig_gpr(rig, RCX), 0x5EED);
+    (void)rig_switch(rig, CONTROL_PRIMARY, PRIMARY_RDTSC, true); /* #UD comes before its exit */
     if (rig_switch(rig, CONTROL_SECONDARY, SECONDARY_RDTSCP, false) &&
         rig_expect_event(rig, VECTOR_UD)) {
         rig_want(rig, "the saved RIP", rig->event.rip, RIG_CODE.value);
@@ -135,6 +148,8 @@ static void rdtscp(struct rig *rig)
 
 static const struct scenario scenarios[] = {
     {"primary.rdtsc", SCENARIO_CODE(rdtsc), .run = run_rdtsc,
+     .needs = {{[CONTROL_PRIMARY] = PRIMARY_RDTSC}}},
+    {"primary.rdtsc.user", SCENARIO_CODE(rdtsc), .run = rdtsc_user,
      .needs = {{[CONTROL_PRIMARY] = PRIMARY_RDTSC}}},
     {"primary.tsc_offset", SCENARIO_CODE(read_tsc), .run = tsc_offset,
      .needs = {{[CONTROL_PRIMARY] = PRIMARY_TSC_OFFSET}}},
