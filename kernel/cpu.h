@@ -98,6 +98,7 @@
 #define MSR_IA32_KERNEL_GS_BASE     0xC0000102
 #define MSR_IA32_TSC_AUX            0xC0000103
 
+#define CPUID_1_ECX_MONITOR     BIT(3)
 #define CPUID_1_ECX_VMX         BIT(5)
 #define CPUID_1_ECX_XSAVE       BIT(26)
 #define CPUID_1_ECX_OSXSAVE     BIT(27)

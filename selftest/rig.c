@@ -106,6 +106,14 @@ void rig_want_bits(struct rig *rig, const char *what, uint64_t found, uint64_t m
     rig_want(rig, what, found & mask, want);
 }
 
+void rig_want_between(struct rig *rig, const char *what, uint64_t found, uint64_t low,
+                      uint64_t high)
+{
+    if ((found - low <= high - low) == is_spoilt(rig)) {
+        rig_fail(rig, "%s is 0x%lx, wanted 0x%lx to 0x%lx", what, found, low, high);
+    }
+}
+
 /* A guest that never exits is ended, where the processor has the timer for it. */
 static void wind_timer(const struct rig *rig)
 {

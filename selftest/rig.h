@@ -117,6 +117,10 @@ void rig_want(struct rig *rig, const char *what, uint64_t found, uint64_t want);
 /* Wants `found` to be `want` in the bits of `mask`. */
 void rig_want_bits(struct rig *rig, const char *what, uint64_t found, uint64_t mask, uint64_t want);
 
+/* Wants `found` to lie between `low` and `high`, these included; counters may wrap in between. */
+void rig_want_between(struct rig *rig, const char *what, uint64_t found, uint64_t low,
+                      uint64_t high);
+
 /* Ends the scenario as skipped: this processor lacks `what`. */
 void rig_skip(struct rig *rig, const char *what);
 
