@@ -8,8 +8,21 @@
 #include "kernel/string.h"
 
 static const struct selftest_suite *const suites[] = {
-    &selftest_rig,          &selftest_modes,     &selftest_ept,         &selftest_ept_touched,
-    &selftest_ept_features, &selftest_ept_watch, &selftest_audit_rules, &selftest_audit_random,
+    &selftest_rig,
+    &selftest_modes,
+    &selftest_ept,
+    &selftest_ept_touched,
+    &selftest_ept_features,
+    &selftest_ept_watch,
+    &selftest_tpr_shadow,
+    &selftest_apic_access,
+    &selftest_apic_register,
+    &selftest_x2apic,
+    &selftest_virtual_interrupt,
+    &selftest_interrupts,
+    &selftest_posted,
+    &selftest_audit_rules,
+    &selftest_audit_random,
 };
 
 static bool is_selected(const struct selftest_suite *suite, unsigned test,

@@ -53,6 +53,8 @@ struct selftest_tally selftest_run(const struct vmx_operation *operation,
 
 /* The suites. */
 extern const struct selftest_suite selftest_rig, selftest_modes, selftest_ept, selftest_ept_watch,
-    selftest_ept_touched, selftest_ept_features, selftest_audit_rules, selftest_audit_random;
+    selftest_ept_touched, selftest_ept_features, selftest_tpr_shadow, selftest_apic_access,
+    selftest_apic_register, selftest_x2apic, selftest_virtual_interrupt, selftest_interrupts,
+    selftest_posted, selftest_audit_rules, selftest_audit_random;
 
 #endif
