@@ -100,6 +100,7 @@
 
 #define CPUID_1_ECX_MONITOR     BIT(3)
 #define CPUID_1_ECX_VMX         BIT(5)
+#define CPUID_1_ECX_X2APIC      BIT(21)
 #define CPUID_1_ECX_XSAVE       BIT(26)
 #define CPUID_1_ECX_OSXSAVE     BIT(27)
 #define CPUID_1_ECX_HYPERVISOR  BIT(31)

@@ -64,7 +64,7 @@ uint32_t local_apic_id(void)
 
 void local_apic_eoi(unsigned vector)
 {
-    if (vector_bit(APIC_ISR, vector)) {
+    if (local_apic_is_in_service(vector)) {
         apic_write(APIC_EOI, 0);
     }
 }
@@ -100,6 +100,11 @@ void local_apic_send(uint32_t apic_id, uint32_t command)
 bool local_apic_is_requested(unsigned vector)
 {
     return vector_bit(APIC_IRR, vector);
+}
+
+bool local_apic_is_in_service(unsigned vector)
+{
+    return vector_bit(APIC_ISR, vector);
 }
 
 unsigned local_apic_take_interrupts(void)

@@ -33,6 +33,9 @@ void local_apic_send(uint32_t apic_id, uint32_t command);
 /* Whether the interrupt `vector` has come and waits for being delivered. */
 bool local_apic_is_requested(unsigned vector);
 
+/* Whether it has been delivered, and not been ended. */
+bool local_apic_is_in_service(unsigned vector);
+
 /* Lets interrupts that wait reach the hypervisor, which acknowledges them and does nothing else.
  * The newest one's vector; 0: there was none. Interrupts are off before and after. */
 unsigned local_apic_take_interrupts(void);

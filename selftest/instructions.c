@@ -96,7 +96,7 @@ static void pause(struct rig *rig)
 }
 
 /* Then WBNOINVD; where there is none, its prefix says nothing and it is WBINVD. */
-static void wbinvd(struct rig *rig)
+static void writes_back(struct rig *rig)
 {
     (void)want_instruction(rig, (struct instruction_exit){EXIT_WBINVD, .length = 2});
     want_both_sides(rig, CONTROL_SECONDARY, SECONDARY_WBINVD,
@@ -205,7 +205,7 @@ static const struct scenario scenarios[] = {
      .needs = {{[CONTROL_PRIMARY] = PRIMARY_MONITOR}}},
     {"primary.pause", SCENARIO_CODE(pause), .run = pause,
      .needs = {{[CONTROL_PRIMARY] = PRIMARY_PAUSE}}},
-    {"secondary.wbinvd", SCENARIO_CODE(wbinvd), .run = wbinvd,
+    {"secondary.wbinvd", SCENARIO_CODE(wbinvd), .run = writes_back,
      .needs = {{[CONTROL_SECONDARY] = SECONDARY_WBINVD}}},
     {"secondary.rdrand", SCENARIO_CODE(rdrand), .run = rdrand,
      .needs = {{[CONTROL_SECONDARY] = SECONDARY_RDRAND}}},

@@ -58,6 +58,7 @@ struct scenario {
     const char *code, *code_end;
     void (*run)(struct rig *rig);
     struct controls needs; /* switched on; where one is not offered, the scenario is skipped */
+    bool deadly;           /* the known error ends the emulator: TODO there, without being run */
     uint64_t needs_ept;    /* bits of IA32_VMX_EPT_VPID_CAP, likewise */
     struct known_wrong known_wrong; /* there, failing is TODO; docs/emulators.md proves it */
 };

@@ -22,4 +22,7 @@ void rig_point_guest(const struct rig *rig);
 /* Whether the last exit is an event that the guest's IDT was given, and which one. */
 bool rig_is_event(const struct rig *rig, unsigned *vector);
 
+/* Enters the guest and wants that exit; `event`: the VMCALL of an event's handler, and no other. */
+bool rig_expect_exit(struct rig *rig, enum exit_reason reason, bool event);
+
 #endif

@@ -166,12 +166,7 @@ bool rig_expect_event(struct rig *rig, unsigned vector)
     unsigned first = return_slot(rig, vector);
     unsigned found;
 
-    if (!rig_expect(rig, EXIT_VMCALL)) {
-        return false;
-    }
-    if (!rig_is_event(rig, &found)) {
-        rig_fail(rig, "VMCALL at rip 0x%lx, wanted the guest to be given vector %u", rig->exit->rip,
-                 vector);
+    if (!rig_expect_exit(rig, EXIT_VMCALL, true) || !rig_is_event(rig, &found)) {
         return false;
     }
     rig_want(rig, "the vector that the guest is given", found, vector);
