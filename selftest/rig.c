@@ -95,6 +95,11 @@ void rig_want_bits(struct rig *rig, const char *what, uint64_t found, uint64_t m
     rig_want(rig, what, found & mask, want);
 }
 
+void rig_want_field(struct rig *rig, struct vmcs_field field, uint64_t want)
+{
+    rig_want(rig, vmcs_field_name(field), vmread(field), want);
+}
+
 /* A guest that never exits is ended, where the processor has the timer for it. */
 static void wind_timer(const struct rig *rig)
 {
@@ -128,14 +133,11 @@ static void check_walk(struct rig *rig)
     rig->spoil = spoil;
 }
 
-bool rig_enter(struct rig *rig)
+static void enter_once(struct rig *rig)
 {
     enum vmx_result result;
     bool entry_failed;
 
-    if (rig->failed || rig->skipped) {
-        return false;
-    }
     wind_timer(rig);
     result = vcpu_enter_once(rig->vcpu, &entry_failed);
     rig->exit = rig->vcpu->exit;
@@ -150,6 +152,16 @@ bool rig_enter(struct rig *rig)
                rig->exit->reason == EXIT_EPT_MISCONFIGURATION) {
         check_walk(rig);
     }
+}
+
+bool rig_enter(struct rig *rig)
+{
+    if (rig->failed || rig->skipped) {
+        return false;
+    }
+    do {
+        enter_once(rig);
+    } while (rig_handle(rig));
     return !rig->failed;
 }
 

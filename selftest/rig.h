@@ -84,6 +84,7 @@ struct rig {
     struct rig_event event;
     enum rig_mode mode;
     bool own_timer; /* the VMX-preemption timer is the scenario's, not a guard against hanging */
+    bool handled; /* Lintel's handlers deal with all exits but VMCALL and those that they stop at */
     void *host_pages[RIG_HOST_PAGES];
     unsigned host_page_count;
     enum rig_spoil spoil;
@@ -109,6 +110,9 @@ void rig_want(struct rig *rig, const char *what, uint64_t found, uint64_t want);
 
 /* Wants `found` to be `want` in the bits of `mask`. */
 void rig_want_bits(struct rig *rig, const char *what, uint64_t found, uint64_t mask, uint64_t want);
+
+/* Wants that field of the VMCS to be `want`; its name is in the failure. */
+void rig_want_field(struct rig *rig, struct vmcs_field field, uint64_t want);
 
 /* Ends the scenario as skipped: this processor lacks `what`. */
 void rig_skip(struct rig *rig, const char *what);
@@ -143,6 +147,20 @@ bool rig_can_switch(const struct rig *rig, enum control_group group, uint32_t bi
 /* A cleared page of the hypervisor's memory, for structures that the VMCS points to; it is given
  * back after the scenario. NULL: the scenario has failed. */
 void *rig_host_page(struct rig *rig);
+
+/*
+ * rig_entry.c: tries an entry that must be refused with that VM-instruction error; or that must
+ * fail after its first checks, for that reason and with that exit qualification.
+ */
+bool rig_expect_refused(struct rig *rig, uint64_t error);
+bool rig_expect_failed(struct rig *rig, enum exit_reason reason, uint64_t qualification);
+
+/* Tries an entry that must be refused, and gives the VM-instruction error. 0: the scenario has
+ * failed. */
+uint64_t rig_refusal(struct rig *rig);
+
+/* Lets the guest read and write an MSR without an exit. */
+void rig_give_msr(struct rig *rig, uint32_t msr);
 
 /*
  * rig_guest.c: enters the guest and wants its IDT to be given `vector`, which rig->event then tells

@@ -22,4 +22,8 @@ void rig_point_guest(const struct rig *rig);
 /* Whether the last exit is an event that the guest's IDT was given, and which one. */
 bool rig_is_event(const struct rig *rig, unsigned *vector);
 
+/* Where the scenario wants it, lets Lintel's own handler deal with the last exit. True: the guest
+ * is to be entered again. */
+bool rig_handle(struct rig *rig);
+
 #endif
