@@ -8,8 +8,12 @@
 #include "kernel/string.h"
 
 static const struct selftest_suite *const suites[] = {
-    &selftest_rig,          &selftest_modes,     &selftest_ept,         &selftest_ept_touched,
-    &selftest_ept_features, &selftest_ept_watch, &selftest_audit_rules, &selftest_audit_random,
+    &selftest_rig,          &selftest_modes,
+    &selftest_ept,          &selftest_ept_touched,
+    &selftest_ept_features, &selftest_ept_watch,
+    &selftest_entry_exit,   &selftest_entry_exit_msrs,
+    &selftest_msr_areas,    &selftest_shadow_stack_busy,
+    &selftest_audit_rules,  &selftest_audit_random,
 };
 
 static bool is_selected(const struct selftest_suite *suite, unsigned test,
