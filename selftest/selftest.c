@@ -13,7 +13,9 @@ static const struct selftest_suite *const suites[] = {
     &selftest_ept_features, &selftest_ept_watch,
     &selftest_entry_exit,   &selftest_entry_exit_msrs,
     &selftest_msr_areas,    &selftest_shadow_stack_busy,
-    &selftest_audit_rules,  &selftest_audit_random,
+    &selftest_guest_state,  &selftest_host_state_seen,
+    &selftest_cr_masks,     &selftest_audit_rules,
+    &selftest_audit_random,
 };
 
 static bool is_selected(const struct selftest_suite *suite, unsigned test,
