@@ -14,7 +14,8 @@ static const struct selftest_suite *const suites[] = {
     &selftest_entry_exit,   &selftest_entry_exit_msrs,
     &selftest_msr_areas,    &selftest_shadow_stack_busy,
     &selftest_guest_state,  &selftest_host_state_seen,
-    &selftest_cr_masks,     &selftest_audit_rules,
+    &selftest_cr_masks,     &selftest_vmx_errors,
+    &selftest_hidden,       &selftest_audit_rules,
     &selftest_audit_random,
 };
 

@@ -55,6 +55,7 @@ struct selftest_tally selftest_run(const struct vmx_operation *operation,
 extern const struct selftest_suite selftest_rig, selftest_modes, selftest_ept, selftest_ept_watch,
     selftest_ept_touched, selftest_ept_features, selftest_entry_exit, selftest_entry_exit_msrs,
     selftest_msr_areas, selftest_shadow_stack_busy, selftest_guest_state, selftest_host_state_seen,
-    selftest_cr_masks, selftest_audit_rules, selftest_audit_random;
+    selftest_cr_masks, selftest_vmx_errors, selftest_hidden, selftest_audit_rules,
+    selftest_audit_random;
 
 #endif
