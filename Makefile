@@ -31,7 +31,7 @@ OBJECTS := $(C_SOURCES:%.c=$(BUILD)/%.o) $(ASM_SOURCES:%.asm=$(BUILD)/%.asm.o)
 
 WARNINGS := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
             -Wpointer-arith -Wvla -Wundef -Wwrite-strings -Wformat=2 -Wimplicit-fallthrough
-CFLAGS := -std=gnu17 -O2 -g -ffreestanding -fno-stack-protector -fno-pic -fno-pie -mno-red-zone \
+CFLAGS := -std=gnu17 -Os -g -ffreestanding -fno-stack-protector -fno-pic -fno-pie -mno-red-zone \
           -mgeneral-regs-only -mcmodel=kernel -fno-omit-frame-pointer -fno-optimize-sibling-calls \
           -fno-asynchronous-unwind-tables -fcf-protection=none -fno-strict-aliasing \
           -fno-delete-null-pointer-checks -ffunction-sections -fdata-sections \
@@ -80,8 +80,12 @@ deps-run:
 deps-test:
 	@tools/deps --test --check >/dev/null 2>&1 || tools/deps --test
 
-# The selftest is text more than it is fast, and the image must stay small.
-$(BUILD)/selftest/%.o: CFLAGS += -Os
+# What lies on the way of an exit, and the walkers of tables, are compiled for speed, all else for
+# size: most of the image is what the auditor and the selftest know.
+FAST := $(patsubst %.c,$(BUILD)/%.o,$(wildcard kernel/page*.c kernel/string.c kernel/format.c \
+          kernel/table_memory.c ept/*.c vmx/loop.c vmx/dispatch.c vmx/handle_*.c vmx/inject.c \
+          vmx/guest_*.c vmx/enter_once.c vmx/invept.c vmx/audit.c vmx/audit_read.c))
+$(FAST): CFLAGS += -O2
 
 $(BUILD)/%.o: %.c Makefile VERSION
 	@mkdir -p $(@D)

@@ -54,15 +54,28 @@
 #define EFER_LMA BIT(10)
 #define EFER_NXE BIT(11)
 
+#define S_CET_SH_STK_EN BIT(0)
+
+#define SPEC_CTRL_IBRS  BIT(0)
+#define SPEC_CTRL_STIBP BIT(1)
+
+#define DEBUGCTL_BTF BIT(1) /* of IA32_DEBUGCTL: trap on branches alone */
+
+#define DR7_FIXED_1 UINT64_C(0x400)
+#define DR7_KIND_0  BITS(19, 16) /* of breakpoint 0: what access, of what length */
+
 #define RFLAGS_FIXED UINT64_C(2)
 #define RFLAGS_CF    BIT(0)
 #define RFLAGS_ZF    BIT(6)
 #define RFLAGS_TF    BIT(8)
 #define RFLAGS_IF    BIT(9)
 #define RFLAGS_DF    BIT(10)
+#define RFLAGS_IOPL  BITS(13, 12)
+#define RFLAGS_NT    BIT(14)
 #define RFLAGS_RF    BIT(16)
 #define RFLAGS_VM    BIT(17)
 #define RFLAGS_AC    BIT(18)
+#define RFLAGS_ID    BIT(21)
 
 /* Of IA32_APIC_BASE. */
 #define APIC_BASE_X2APIC  BIT(10)
@@ -72,6 +85,7 @@
 #define MSR_IA32_TIME_STAMP_COUNTER 0x010
 #define MSR_IA32_APIC_BASE          0x01B
 #define MSR_IA32_FEATURE_CONTROL    0x03A
+#define MSR_IA32_SPEC_CTRL          0x048
 #define MSR_IA32_BIOS_SIGN_ID       0x08B
 #define MSR_IA32_MTRRCAP            0x0FE
 #define MSR_IA32_SYSENTER_CS        0x174
@@ -87,7 +101,16 @@
 #define MSR_IA32_MTRR_FIX4K_C0000   0x268 /* and seven more, to 26FH */
 #define MSR_IA32_PAT                0x277
 #define MSR_IA32_MTRR_DEF_TYPE      0x2FF
+#define MSR_IA32_PERF_GLOBAL_CTRL   0x38F
+#define MSR_IA32_RTIT_CTL           0x570
+#define MSR_IA32_S_CET              0x6A2
+#define MSR_IA32_INTERRUPT_SSP      0x6A8 /* IA32_INTERRUPT_SSP_TABLE_ADDR */
+#define MSR_IA32_PKRS               0x6E1
+#define MSR_X2APIC_FIRST            0x800 /* to 8FFH */
+#define MSR_IA32_UINTR_MISC         0x988
+#define MSR_IA32_BNDCFGS            0xD90
 #define MSR_IA32_XSS                0xDA0
+#define MSR_IA32_LBR_CTL            0x14CE
 #define MSR_IA32_EFER               0xC0000080
 #define MSR_IA32_STAR               0xC0000081
 #define MSR_IA32_LSTAR              0xC0000082
@@ -100,6 +123,7 @@
 
 #define CPUID_1_ECX_MONITOR     BIT(3)
 #define CPUID_1_ECX_VMX         BIT(5)
+#define CPUID_1_ECX_SMX         BIT(6)
 #define CPUID_1_ECX_X2APIC      BIT(21)
 #define CPUID_1_ECX_XSAVE       BIT(26)
 #define CPUID_1_ECX_OSXSAVE     BIT(27)
@@ -227,6 +251,22 @@ static inline uint16_t read_tr(void)
     uint16_t value;
 
     __asm__ volatile("str %0" : "=r"(value));
+    return value;
+}
+
+static inline uint16_t read_ldtr(void)
+{
+    uint16_t value;
+
+    __asm__ volatile("sldt %0" : "=r"(value));
+    return value;
+}
+
+static inline uint64_t read_rflags(void)
+{
+    uint64_t value;
+
+    __asm__ volatile("pushfq\n\tpopq %0" : "=r"(value) : : "memory");
     return value;
 }
 

@@ -9,7 +9,7 @@ extern const char code_protected[], code_protected_end[];
 static void want_entry_failure_without(struct rig *rig)
 {
     if (rig_switch(rig, CONTROL_SECONDARY, SECONDARY_UNRESTRICTED, false)) {
-        (void)rig_expect_entry_failure(rig, EXIT_ENTRY_FAILURE_GUEST, 0);
+        (void)rig_expect_failed(rig, EXIT_ENTRY_FAILURE_GUEST, 0);
         (void)rig_switch(rig, CONTROL_SECONDARY, SECONDARY_UNRESTRICTED, true);
     }
 }

@@ -114,6 +114,11 @@ void rig_want_between(struct rig *rig, const char *what, uint64_t found, uint64_
     }
 }
 
+void rig_want_field(struct rig *rig, struct vmcs_field field, uint64_t want)
+{
+    rig_want(rig, vmcs_field_name(field), vmread(field), want);
+}
+
 /* A guest that never exits is ended, where the processor has the timer for it. */
 static void wind_timer(const struct rig *rig)
 {
@@ -147,55 +152,14 @@ static void check_walk(struct rig *rig)
     rig->spoil = spoil;
 }
 
-static enum vmx_result enter(struct rig *rig, bool *entry_failed)
+static void enter_once(struct rig *rig)
 {
     enum vmx_result result;
+    bool entry_failed;
 
     wind_timer(rig);
-    result = vcpu_enter_once(rig->vcpu, entry_failed);
+    result = vcpu_enter_once(rig->vcpu, &entry_failed);
     rig->exit = rig->vcpu->exit;
-    return result;
-}
-
-bool rig_expect_refused(struct rig *rig, uint64_t error)
-{
-    bool entry_failed;
-
-    if (rig->failed || rig->skipped) {
-        return false;
-    }
-    rig_want(rig, "the result of VM entry", enter(rig, &entry_failed), VMX_FAIL_VALID);
-    if (!rig->failed) {
-        rig_want(rig, "the VM-instruction error", vmread(VMCS_VM_INSTRUCTION_ERROR), error);
-    }
-    return !rig->failed;
-}
-
-bool rig_expect_entry_failure(struct rig *rig, enum exit_reason reason, uint64_t qualification)
-{
-    bool entry_failed = false;
-
-    if (rig->failed || rig->skipped) {
-        return false;
-    }
-    rig_want(rig, "the result of VM entry", enter(rig, &entry_failed), VMX_SUCCEED);
-    rig_want(rig, "the failure of VM entry", entry_failed, true);
-    if (!rig->failed) {
-        rig_want(rig, "the reason of the failure", rig->exit->reason, reason);
-        rig_want(rig, "the qualification of the failure", rig->exit->qualification, qualification);
-    }
-    return !rig->failed;
-}
-
-bool rig_enter(struct rig *rig)
-{
-    enum vmx_result result;
-    bool entry_failed;
-
-    if (rig->failed || rig->skipped) {
-        return false;
-    }
-    result = enter(rig, &entry_failed);
     if (result != VMX_SUCCEED) {
         rig_fail(rig, "VM entry refused, error %lu",
                  result == VMX_FAIL_VALID ? vmread(VMCS_VM_INSTRUCTION_ERROR) : 0);
@@ -207,6 +171,16 @@ bool rig_enter(struct rig *rig)
                rig->exit->reason == EXIT_EPT_MISCONFIGURATION) {
         check_walk(rig);
     }
+}
+
+bool rig_enter(struct rig *rig)
+{
+    if (rig->failed || rig->skipped) {
+        return false;
+    }
+    do {
+        enter_once(rig);
+    } while (rig_handle(rig));
     return !rig->failed;
 }
 

@@ -86,6 +86,7 @@ struct rig {
     struct rig_event event;
     enum rig_mode mode;
     bool own_timer; /* the VMX-preemption timer is the scenario's, not a guard against hanging */
+    bool handled; /* Lintel's handlers deal with all exits but VMCALL and those that they stop at */
     void *host_pages[RIG_HOST_PAGES];
     unsigned host_page_count;
     enum rig_spoil spoil;
@@ -106,12 +107,6 @@ bool rig_expect(struct rig *rig, enum exit_reason reason);
 /* The same, then skips the instruction that caused it. */
 bool rig_expect_and_skip(struct rig *rig, enum exit_reason reason);
 
-/* Enters the guest and wants VM entry to be refused, with that VM-instruction error. */
-bool rig_expect_refused(struct rig *rig, uint64_t error);
-
-/* Enters the guest and wants VM entry to fail for that reason, with that qualification. */
-bool rig_expect_entry_failure(struct rig *rig, enum exit_reason reason, uint64_t qualification);
-
 /* Wants `found` to be `want`; `what` names it in the failure. */
 void rig_want(struct rig *rig, const char *what, uint64_t found, uint64_t want);
 
@@ -121,6 +116,8 @@ void rig_want_bits(struct rig *rig, const char *what, uint64_t found, uint64_t m
 /* Wants `found` to lie between `low` and `high`, these included; counters may wrap in between. */
 void rig_want_between(struct rig *rig, const char *what, uint64_t found, uint64_t low,
                       uint64_t high);
+/* Wants that field of the VMCS to be `want`; its name is in the failure. */
+void rig_want_field(struct rig *rig, struct vmcs_field field, uint64_t want);
 
 /* Ends the scenario as skipped: this processor lacks `what`. */
 void rig_skip(struct rig *rig, const char *what);
@@ -158,6 +155,20 @@ bool rig_can_switch(const struct rig *rig, enum control_group group, uint32_t bi
 /* A cleared page of the hypervisor's memory, for structures that the VMCS points to; it is given
  * back after the scenario. NULL: the scenario has failed. */
 void *rig_host_page(struct rig *rig);
+
+/*
+ * rig_entry.c: tries an entry that must be refused with that VM-instruction error; or that must
+ * fail after its first checks, for that reason and with that exit qualification.
+ */
+bool rig_expect_refused(struct rig *rig, uint64_t error);
+bool rig_expect_failed(struct rig *rig, enum exit_reason reason, uint64_t qualification);
+
+/* Tries an entry that must be refused, and gives the VM-instruction error. 0: the scenario has
+ * failed. */
+uint64_t rig_refusal(struct rig *rig);
+
+/* Lets the guest read and write an MSR without an exit. */
+void rig_give_msr(struct rig *rig, uint32_t msr);
 
 /*
  * rig_guest.c: enters the guest and wants its IDT to be given `vector`, which rig->event then tells

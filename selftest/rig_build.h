@@ -24,5 +24,8 @@ bool rig_is_event(const struct rig *rig, unsigned *vector);
 
 /* Enters the guest and wants that exit; `event`: the VMCALL of an event's handler, and no other. */
 bool rig_expect_exit(struct rig *rig, enum exit_reason reason, bool event);
+/* Where the scenario wants it, lets Lintel's own handler deal with the last exit. True: the guest
+ * is to be entered again. */
+bool rig_handle(struct rig *rig);
 
 #endif

@@ -147,7 +147,7 @@ static void shadowing(struct rig *rig)
     }
     /* Without the control, both exit, and a link to a shadow VMCS is an error. */
     if (!rig->failed && rig_switch(rig, CONTROL_SECONDARY, SECONDARY_VMCS_SHADOW, false)) {
-        (void)rig_expect_entry_failure(rig, EXIT_ENTRY_FAILURE_GUEST, FAILURE_LINK_POINTER);
+        (void)rig_expect_failed(rig, EXIT_ENTRY_FAILURE_GUEST, FAILURE_LINK_POINTER);
         vmwrite(VMCS_VMCS_LINK_POINTER, NO_LINK);
         want_exit(rig, EXIT_VMREAD);
         want_exit(rig, EXIT_VMWRITE);

@@ -13,7 +13,6 @@
 #define INTERRUPTIBILITY_STI    BIT(0)
 #define INTERRUPTIBILITY_MOV_SS BIT(1)
 #define PENDING_DEBUG_BS        BIT(14)
-#define DEBUGCTL_BTF            BIT(1)
 
 /* An instruction that completes clears RF, and traps if TF was set. */
 static inline void advance_flags(uint64_t rflags)

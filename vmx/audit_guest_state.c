@@ -15,7 +15,6 @@ enum activity { ACTIVE, HLT, SHUTDOWN, WAIT_FOR_SIPI };
 #define PENDING_BREAKPOINT BIT(12)
 #define PENDING_BS         BIT(14)
 #define PENDING_RESERVED   (BITS(63, 17) | BIT(15) | BIT(13) | BITS(10, 4))
-#define DEBUGCTL_BTF       BIT(1)
 #define AR_DPL             BITS(6, 5)
 
 static bool keeps_activity(const struct audit *audit, const struct audit_rule *rule,

@@ -47,7 +47,6 @@ void setup_host_state(const struct vcpu *vcpu)
 #define GUEST_DATA 0x10
 #define GUEST_TSS  0x18
 
-#define DR7_FIXED     0x400
 #define PAT_RESET     UINT64_C(0x0007040600070406)
 #define NO_LINK       UINT64_MAX
 #define TSS_64_LIMIT  0x67
@@ -99,7 +98,7 @@ static void setup_guest_control_registers(const struct vcpu *vcpu)
     vmwrite(VMCS_GUEST_CR3, vcpu->vm->start.cr3);
     vmwrite(VMCS_GUEST_CR4, (cr4 | vcpu->cr4_fixed0) & vcpu->cr4_fixed1);
     vmwrite(VMCS_CR4_SHADOW, cr4);
-    vmwrite(VMCS_GUEST_DR7, DR7_FIXED);
+    vmwrite(VMCS_GUEST_DR7, DR7_FIXED_1);
 }
 
 static void setup_guest_msrs(const struct vcpu *vcpu)

@@ -1,0 +1,27 @@
+; SPDX-License-Identifier: BSD-2-Clause
+; The guests of selftest/entry_exit_msrs.c.
+
+%include "selftest/code.inc"
+
+section .rodata
+
+; RCX = an MSR: RBX = its value, which becomes RSI.
+CODE kept_msr
+.again:
+        rdmsr
+        shl rdx, 32
+        lea rbx, [rax + rdx]
+        mov rdx, rsi
+        mov eax, esi
+        shr rdx, 32
+        wrmsr
+        vmcall
+        jmp .again
+END_CODE
+
+CODE cet_ssp
+        db 0xF3, 0x48, 0x0F, 0x1E, 0xCB ; rdsspq rbx
+        mov eax, 1
+        db 0xF3, 0x48, 0x0F, 0xAE, 0xE8 ; incsspq rax
+        vmcall
+END_CODE
