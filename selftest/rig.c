@@ -346,7 +346,8 @@ static enum ktap_status judge(const struct rig *rig, struct selftest *selftest)
                     "a known error of the emulator did not show");
         return KTAP_NOT_OK;
     }
-    if (known->answer != NULL && strcmp(known->answer, rig->note) != 0) {
+    if (rig->scenario->known_answer != NULL &&
+        strcmp(rig->scenario->known_answer, rig->note) != 0) {
         return KTAP_NOT_OK;
     }
     format_text(selftest->note, sizeof(selftest->note), "%s: %s", known->machine, known->what);

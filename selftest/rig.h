@@ -49,7 +49,6 @@ struct rig;
 struct known_wrong {
     const char *machine; /* such as bochs-3.0; NULL: none is known */
     const char *what;
-    const char *answer; /* the scenario's note there, to the letter; NULL: whatever it is */
 };
 
 /* A scenario: what it needs, what the guest does, what must be seen. */
@@ -61,6 +60,7 @@ struct scenario {
     bool deadly;           /* the known error ends the emulator: TODO there, without being run */
     uint64_t needs_ept;    /* bits of IA32_VMX_EPT_VPID_CAP, likewise */
     struct known_wrong known_wrong; /* there, failing is TODO; docs/emulators.md proves it */
+    const char *known_answer;       /* its note there, to the letter; NULL: whatever it is */
 };
 
 #define SCENARIO_CODE(which) .code = code_##which, .code_end = code_##which##_end
