@@ -34,6 +34,7 @@ extern const char guest_triple[], guest_triple_end[];
 extern const char guest_loop[], guest_loop_end[];
 extern const char guest_cost[], guest_cost_end[];
 extern const char guest_watch[], guest_watch_end[];
+extern const char guest_smp[], guest_smp_end[];
 
 #define WATCHED_PAGE   GPA(0x180000) /* as guest/code/watch.asm has them */
 #define WATCHED_CODE   GPA(0x108000)
@@ -107,6 +108,14 @@ static const struct guest guests[] = {
         .memory = GUEST_MEMORY_LEAST,
         .hooks = &watch_hooks,
     },
+    {
+        .name = "smp",
+        .describe = "starts the other processors itself, by INIT and start-up IPI",
+        IMAGE(smp),
+        .memory = GUEST_MEMORY_LEAST,
+        .many = true,
+        .hooks = &guest_flat_hooks,
+    },
 };
 
 const struct guest guest_module = {
@@ -141,6 +150,7 @@ enum status guest_build(struct vm *vm, const struct guest *guest, const struct b
 {
     const void *image = guest->image;
     uint64_t length = (uint64_t)(guest->image_end - guest->image);
+    enum status status;
 
     vm->hooks = guest->hooks;
     vm->extra = guest->extra;
@@ -162,6 +172,7 @@ enum status guest_build(struct vm *vm, const struct guest *guest, const struct b
         image = pointer_to(module->base);
         length = module->length;
     }
-    return guest_build_flat(vm, guest, image, length, memory != 0 ? memory : guest->memory, why,
-                            size);
+    status =
+        guest_build_flat(vm, guest, image, length, memory != 0 ? memory : guest->memory, why, size);
+    return status == STATUS_OK && guest->many ? guest_give_processors(vm, why, size) : status;
 }

@@ -15,3 +15,4 @@ IMAGE triple
 IMAGE loop
 IMAGE cost
 IMAGE watch
+IMAGE smp
