@@ -74,6 +74,9 @@ static void run_vm(void *context)
 
     if (status == STATUS_OK) {
         vm.guest_data = &halts;
+        vm.alone = job->alone;
+        vm.vcpu_count = job->processor_count;
+        memcpy(vm.processors, job->processors, sizeof(vm.processors));
         status = guest_build(&vm, job->guest, job->module, job->asked ? options->memory : 0,
                              job->why, sizeof(job->why));
     }
@@ -113,17 +116,17 @@ static void primes_after(void *context)
 static void do_jobs(struct vm_job *jobs, unsigned count, processor_work *work)
 {
     for (unsigned i = 0; i < count; i++) {
-        if (jobs[i].processor != this_cpu()->number) {
-            processor_begin(jobs[i].processor, work, &jobs[i]);
+        if (jobs[i].processors[0] != this_cpu()->number) {
+            processor_begin(jobs[i].processors[0], work, &jobs[i]);
         }
     }
     for (unsigned i = 0; i < count; i++) {
-        if (jobs[i].processor == this_cpu()->number) {
+        if (jobs[i].processors[0] == this_cpu()->number) {
             work(&jobs[i]);
         }
     }
     for (unsigned i = 0; i < count; i++) {
-        processor_finish(jobs[i].processor);
+        processor_finish(jobs[i].processors[0]);
     }
 }
 

@@ -21,3 +21,4 @@ IMAGE mode_based
 IMAGE ve
 IMAGE vmfunc
 IMAGE dirty
+IMAGE smp

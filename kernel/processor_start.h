@@ -19,7 +19,8 @@ struct processor {
     void *context;
     unsigned asker; /* who gave the work, and is woken after it */
     uint32_t state; /* enum processor_state, read and written by both sides */
-    uint64_t reserved[2];
+    uint32_t nmis_sent, nmis_taken;
+    uint64_t reserved;
 };
 
 /* Fills the page below 1 MiB, in which a started processor begins in real-address mode. */

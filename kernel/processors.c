@@ -21,6 +21,7 @@
 #define ANSWER_WAIT_MS  500
 #define HALT_WAIT_MS    100
 #define POLL_US         10
+#define NAP_US          100
 
 #define DEAF_APIC_ID 0xFE
 
@@ -30,7 +31,7 @@ static struct {
     struct processor *list; /* of pages of their own; [0] is the boot processor */
     unsigned count;
     void (*prepare)(void);
-    bool (*nmi)(void);
+    void (*nmi)(void);
     void (*leave)(void);
     bool halt; /* all but the one that says so */
     unsigned halter;
@@ -84,6 +85,11 @@ unsigned processor_number(unsigned index)
         left -= processor_is_there(number);
     }
     return number;
+}
+
+uint32_t processor_apic_id(unsigned number)
+{
+    return processors.list != NULL ? processors.list[number].apic_id : local_apic_id();
 }
 
 /* Waits halted until `*state` is `wanted`. The interrupt that says so may come at any time: STI
@@ -173,7 +179,7 @@ void processors_do_all(processor_work *work, void *context)
     }
 }
 
-void processors_set_nmi(bool (*hook)(void))
+void processors_set_nmi(void (*hook)(void))
 {
     processors.nmi = hook;
 }
@@ -185,7 +191,33 @@ void processors_set_leave(void (*leave)(void))
 
 void processor_send_nmi(unsigned number)
 {
+    __atomic_fetch_add(&processors.list[number].nmis_sent, 1, __ATOMIC_RELAXED);
     local_apic_send(processors.list[number].apic_id, APIC_ICR_NMI | APIC_ICR_ASSERT);
+}
+
+void processor_send_startup(unsigned number)
+{
+    local_apic_send(processors.list[number].apic_id, APIC_ICR_STARTUP | APIC_ICR_ASSERT);
+}
+
+bool processor_is_idle(unsigned number)
+{
+    return state_of(&processors.list[number]) == PROCESSOR_IDLE;
+}
+
+void processor_nap(void)
+{
+    time_wait(NAP_US);
+}
+
+/* Of two that were sent at once, one may come. */
+static bool is_expected(struct processor *self)
+{
+    uint32_t sent = __atomic_load_n(&self->nmis_sent, __ATOMIC_RELAXED);
+    bool expected = self->nmis_taken != sent;
+
+    self->nmis_taken += expected;
+    return expected;
 }
 
 bool processors_take_nmi(void)
@@ -199,7 +231,10 @@ bool processors_take_nmi(void)
         set_state(&processors.list[cpu->number], PROCESSOR_HALTED);
         cpu_halt();
     }
-    return processors.nmi != NULL && processors.nmi();
+    if (processors.nmi != NULL) {
+        processors.nmi();
+    }
+    return processors.count > 1 && is_expected(&processors.list[cpu->number]);
 }
 
 void processors_halt_others(void)
@@ -212,6 +247,7 @@ void processors_halt_others(void)
     __atomic_store_n(&processors.halt, true, __ATOMIC_RELEASE);
     for (unsigned i = 0; i < processors.count; i++) {
         if (i != self && processor_is_there(i)) {
+            processor_send_startup(i);
             processor_send_nmi(i);
         }
     }

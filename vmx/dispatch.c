@@ -9,6 +9,7 @@
 #include "vmx/qualification.h"
 #include "vmx/report.h"
 #include "vmx/vmcs.h"
+#include "vmx/wait_for_sipi.h"
 #include "vmx/watch.h"
 
 uint64_t vcpu_gpr(const struct vcpu *vcpu, unsigned gpr)
@@ -168,6 +169,8 @@ enum action (*const exit_handlers[EXIT_REASONS + 1])(struct vcpu *vcpu) = {
     [EXIT_EXCEPTION_OR_NMI] = handle_exception_or_nmi,
     [EXIT_EXTERNAL_INTERRUPT] = handle_external_interrupt,
     [EXIT_TRIPLE_FAULT] = handle_triple_fault,
+    [EXIT_INIT] = handle_init,
+    [EXIT_SIPI] = handle_sipi,
     [EXIT_TASK_SWITCH] = handle_task_switch,
     [EXIT_CPUID] = handle_cpuid,
     [EXIT_GETSEC] = handle_hidden,

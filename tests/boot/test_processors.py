@@ -78,7 +78,7 @@ def test_one_vm_that_fails_fails_the_run_and_the_others_go_on() -> None:
 @pytest.mark.parametrize(
     ("vms", "why"),
     [
-        ("hlt,hlt,hlt", "vms= asks for more VMs than there are processors, 2"),
+        ("hlt,hlt,hlt", "vms= needs more processors than there are, 2"),
         ("hlt,nonsense", "vms= names a guest that there is not: nonsense"),
         ("module", "vms= names a guest that there is not: module"),
     ],
