@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Between processors.c, trampoline.c and processor_start.asm: one processor's start. */
+/* Between processors.c, processors_start.c, trampoline.c and processor_start.asm. */
 #ifndef KERNEL_PROCESSOR_START_H
 #define KERNEL_PROCESSOR_START_H
 
@@ -22,6 +22,19 @@ struct processor {
     uint32_t nmis_sent, nmis_taken;
     uint64_t reserved;
 };
+
+/* All of them, and what they do on an NMI. */
+struct processors {
+    struct processor *list; /* of pages of their own; [0] is the boot processor */
+    unsigned count;
+    void (*prepare)(void);
+    void (*nmi)(void);
+    void (*leave)(void);
+    bool halt; /* all but the one that says so */
+    unsigned halter;
+};
+
+extern struct processors processors;
 
 /* Fills the page below 1 MiB, in which a started processor begins in real-address mode. */
 void trampoline_fill(hpa_t page);

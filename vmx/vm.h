@@ -79,12 +79,15 @@ struct vm_end {
     enum status status; /* of a vm_prepare() that failed */
 };
 
-/* What other processors write: in a line of memory of its own. */
+/* What other processors write: with room around it, so that nothing else is in its line of memory.
+ */
 struct vcpu_mail {
+    uint8_t before[64];
     uint32_t asked; /* enum vcpu_request */
     bool running;   /* from its first entry to its last exit */
     bool waits;     /* for a start-up IPI: no NMI reaches it */
-} __attribute__((aligned(64)));
+    uint8_t after[58];
+};
 
 struct vcpu {
     struct vcpu_frame frame; /* first: entry.asm */

@@ -1,8 +1,8 @@
 ; SPDX-License-Identifier: BSD-2-Clause
-; Starts the VM's other processors, as one does on bare metal: INIT and two start-up IPIs, through the
-; interrupt command register of the local APIC. RSI = how many processors there are; their APIC
-; identifiers stand at 9000H. Each counts to a thousand with the others; then the last one is started
-; once more.
+; Starts the VM's other processors, as one does on bare metal: INIT and two start-up IPIs, through
+; the interrupt command register of the local APIC. RSI = how many processors there are; their APIC
+; identifiers stand at 9000H. Each counts to a thousand with the others; then the last one is
+; started once more.
 
 %include "flat.inc"
 
