@@ -42,6 +42,7 @@ extern const char guest_ve[], guest_ve_end[];
 extern const char guest_vmfunc[], guest_vmfunc_end[];
 extern const char guest_dirty[], guest_dirty_end[];
 extern const char guest_smp[], guest_smp_end[];
+extern const char guest_spy[], guest_spy_end[];
 
 #define WATCHED_PAGE   GPA(0x180000) /* as guest/code/watch.asm has them */
 #define WATCHED_CODE   GPA(0x101000)
@@ -170,6 +171,13 @@ static const struct guest guests[] = {
         .memory = GUEST_MEMORY_LEAST,
         .many = true,
         .hooks = &guest_flat_hooks,
+    },
+    {
+        .name = "spy",
+        .describe = "tries to reach memory and processors that are not its own: give it trace=ring",
+        IMAGE(spy),
+        .memory = GUEST_MEMORY_LEAST,
+        .hooks = &guest_spy_hooks,
     },
 };
 

@@ -48,6 +48,9 @@ enum status guest_build_hlt(struct vm *vm, gpa_t base, char *why, size_t size) N
  * APIC cannot be given to it. */
 enum status guest_give_processors(struct vm *vm, char *why, size_t size) NODISCARD;
 
+/* guest/spy.c */
+extern const struct vm_hooks guest_spy_hooks;
+
 /* guest/tables.c */
 #define GUEST_TABLE_PAGES 6
 

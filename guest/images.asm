@@ -22,3 +22,4 @@ IMAGE ve
 IMAGE vmfunc
 IMAGE dirty
 IMAGE smp
+IMAGE spy

@@ -5,6 +5,7 @@
 #include "kernel/percpu.h"
 #include "kernel/processors.h"
 #include "kernel/time.h"
+#include "vmx/inject.h"
 #include "vmx/invept.h"
 
 #define AGAIN_US 200
@@ -42,6 +43,9 @@ void request_serve(struct vcpu *vcpu)
 
     if (asked & REQUEST_INVEPT) {
         invept_here(vcpu);
+    }
+    if (asked & REQUEST_NMI) {
+        inject_nmi(vcpu);
     }
     __atomic_fetch_and(&vcpu->mail.asked, ~asked, __ATOMIC_SEQ_CST);
 }
@@ -90,6 +94,11 @@ void request_others(const struct vm *vm, uint32_t request)
             await(vm->vcpus[i], request);
         }
     }
+}
+
+void request_nmi(struct vcpu *vcpu)
+{
+    ask(vcpu, REQUEST_NMI);
 }
 
 void request_end(const struct vm *vm)

@@ -11,6 +11,7 @@
 
 enum vcpu_request {
     REQUEST_LOOK = 1,   /* whether the VM has ended */
+    REQUEST_NMI = 4,    /* an NMI is the guest's: another of its virtual CPUs sent it */
     REQUEST_INVEPT = 2, /* what the processor has cached of the VM's EPT must go */
 };
 
@@ -26,6 +27,9 @@ void request_others(const struct vm *vm, uint32_t request);
 /* Asks the others to look whether the VM has ended, which it has; a start-up IPI fetches those that
  * wait for one. Does not wait. */
 void request_end(const struct vm *vm);
+
+/* Makes an NMI come to the guest of `vcpu`, which may run on any processor. Does not wait. */
+void request_nmi(struct vcpu *vcpu);
 
 /* Does what was asked of `vcpu`, which the running processor runs. */
 void request_serve(struct vcpu *vcpu);

@@ -134,6 +134,8 @@ struct vcpu {
     uint64_t ring_printed; /* n of the newest exit that has been printed */
     enum trace_mode trace;
     struct vcpu_mail mail;
+    uint32_t apic[64];           /* local_apic_absent.c: registers, one each 16 bytes */
+    uint64_t ipis, ipis_dropped; /* interrupt commands that reached a virtual CPU, or nobody */
 };
 
 /* What the guest room decides. Each may be NULL: the default that the comment tells. */
