@@ -8,7 +8,14 @@
 
 #define PROCESSOR_BYTES 64 /* a line of the cache: no two processors write the same */
 
-enum processor_state { PROCESSOR_AWAITED, PROCESSOR_IDLE, PROCESSOR_ASKED, PROCESSOR_HALTED };
+enum processor_state {
+    PROCESSOR_AWAITED, /* it has been started, or will be */
+    PROCESSOR_IDLE,    /* it waits for work, */
+    PROCESSOR_CALLED,  /* is being woken for it, */
+    PROCESSOR_ASKED,   /* has some, */
+    PROCESSOR_DONE,    /* and tells who gave it */
+    PROCESSOR_HALTED,
+};
 
 struct processor {
     uint32_t apic_id; /* first, then the stack: processor_start.asm */

@@ -64,15 +64,25 @@ uint32_t processor_apic_id(unsigned number)
     return processors.list != NULL ? processors.list[number].apic_id : local_apic_id();
 }
 
-/* Waits halted until `*state` is `wanted`. The interrupt that says so may come at any time: STI
- * holds it back until HLT is executed. */
-static void sleep_until(const struct processor *processor, enum processor_state wanted)
+/*
+ * Waits halted until the state is `wanted`. Who sets it sends an interrupt just before, and says so
+ * by `announced`: from then on there is no sleeping, and afterwards nothing more comes; what has
+ * come and was not needed goes, as a guest would meet it. STI holds an interrupt back until HLT is
+ * executed.
+ */
+static void sleep_until(const struct processor *processor, enum processor_state wanted,
+                        enum processor_state announced)
 {
+    enum processor_state state = state_of(processor);
+
     this_cpu()->takes_interrupts = true;
-    while (state_of(processor) != wanted) {
-        __asm__ volatile("sti; hlt; cli" : : : "memory");
+    while (state != wanted) {
+        if (state != announced) {
+            __asm__ volatile("sti; hlt; cli" : : : "memory");
+        }
+        state = state_of(processor);
     }
-    this_cpu()->takes_interrupts = false;
+    (void)local_apic_take_interrupts();
 }
 
 static void wake(unsigned number)
@@ -91,10 +101,11 @@ __attribute__((noinline, noreturn)) static void take_work(struct processor *self
     (void)local_apic_enable();
     set_state(self, PROCESSOR_IDLE);
     for (;;) {
-        sleep_until(self, PROCESSOR_ASKED);
+        sleep_until(self, PROCESSOR_ASKED, PROCESSOR_CALLED);
         self->work(self->context);
-        set_state(self, PROCESSOR_IDLE);
+        set_state(self, PROCESSOR_DONE);
         wake(self->asker);
+        set_state(self, PROCESSOR_IDLE);
     }
 }
 
@@ -117,14 +128,15 @@ void processor_begin(unsigned number, processor_work *work, void *context)
     processor->work = work;
     processor->context = context;
     processor->asker = this_cpu()->number;
-    set_state(processor, PROCESSOR_ASKED);
+    set_state(processor, PROCESSOR_CALLED);
     wake(number);
+    set_state(processor, PROCESSOR_ASKED);
 }
 
 void processor_finish(unsigned number)
 {
     if (number != this_cpu()->number) {
-        sleep_until(&processors.list[number], PROCESSOR_IDLE);
+        sleep_until(&processors.list[number], PROCESSOR_IDLE, PROCESSOR_DONE);
     }
 }
 

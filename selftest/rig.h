@@ -49,7 +49,11 @@ struct rig;
 struct known_wrong {
     const char *machine; /* such as bochs-3.0; NULL: none is known */
     const char *what;
+    bool of_many; /* only where there are several processors */
 };
+
+/* Of Bochs with several processors: docs/emulators.md. */
+#define KNOWN_STALE_RIP "an exit right after an event was delivered saves the RIP before it"
 
 /* A scenario: what it needs, what the guest does, what must be seen. */
 struct scenario {
@@ -65,7 +69,8 @@ struct scenario {
 
 #define SCENARIO_CODE(which) .code = code_##which, .code_end = code_##which##_end
 
-#define RIG_HOST_PAGES 8
+#define RIG_HOST_PAGES    8
+#define RIG_VMCALL_OFFSET 1 /* in the guest's handler of an event */
 
 /* What the guest's IDT was given: rig_expect_event(). */
 struct rig_event {

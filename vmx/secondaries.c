@@ -88,6 +88,7 @@ void secondaries_end(struct vm *vm)
             request_end(vm); /* what came between test and entry was lost */
             processor_nap();
         }
+        processor_finish(vm->processors[i]);
         vm->exits += vm->secondaries[i].exits;
     }
 }
