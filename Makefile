@@ -155,4 +155,5 @@ TEST_DEPS = deps-test
 -include tests/fuzz/fuzz.mk
 -include tests/tests.mk
 -include tests/nested/nested.mk
+-include tools/matrix.mk
 -include tools/check.mk
