@@ -13,8 +13,9 @@ struct vm_job {
     unsigned id;                       /* of the VM */
     unsigned processors[VM_MAX_VCPUS]; /* that run it; the VM begins on the first */
     unsigned processor_count;
-    bool alone; /* no other VM runs meanwhile */
-    bool asked; /* the options are for it: limit=, memory= and so on */
+    struct vm_start *together; /* with the other jobs of its round */
+    bool alone;                /* no other VM runs meanwhile */
+    bool asked;                /* the options are for it: limit=, memory= and so on */
     /* What came of it. */
     bool failed;
     bool launched; /* it was entered */

@@ -64,31 +64,45 @@ uint32_t processor_apic_id(unsigned number)
     return processors.list != NULL ? processors.list[number].apic_id : local_apic_id();
 }
 
+static void wake(unsigned number)
+{
+    local_apic_send(processors.list[number].apic_id,
+                    APIC_ICR_FIXED | APIC_ICR_ASSERT | WAKE_VECTOR);
+}
+
+static void do_work(struct processor *self)
+{
+    this_cpu()->takes_interrupts = false;
+    (void)local_apic_take_interrupts(); /* the one that told of it */
+    self->work(self->context);
+    set_state(self, PROCESSOR_DONE);
+    wake(self->asker);
+    set_state(self, PROCESSOR_IDLE);
+    this_cpu()->takes_interrupts = true;
+}
+
 /*
  * Waits halted until the state is `wanted`. Who sets it sends an interrupt just before, and says so
  * by `announced`: from then on there is no sleeping, and afterwards nothing more comes; what has
  * come and was not needed goes, as a guest would meet it. STI holds an interrupt back until HLT is
- * executed.
+ * executed. Work that the waiting processor itself is given it does meanwhile.
  */
 static void sleep_until(const struct processor *processor, enum processor_state wanted,
                         enum processor_state announced)
 {
+    struct processor *self = &processors.list[this_cpu()->number];
     enum processor_state state = state_of(processor);
 
     this_cpu()->takes_interrupts = true;
     while (state != wanted) {
-        if (state != announced) {
+        if (processor != self && state_of(self) == PROCESSOR_ASKED) {
+            do_work(self);
+        } else if (state != announced) {
             __asm__ volatile("sti; hlt; cli" : : : "memory");
         }
         state = state_of(processor);
     }
     (void)local_apic_take_interrupts();
-}
-
-static void wake(unsigned number)
-{
-    local_apic_send(processors.list[number].apic_id,
-                    APIC_ICR_FIXED | APIC_ICR_ASSERT | WAKE_VECTOR);
 }
 
 /* Called by processor_start.asm, on the processor's own stack. */
@@ -102,10 +116,7 @@ __attribute__((noinline, noreturn)) static void take_work(struct processor *self
     set_state(self, PROCESSOR_IDLE);
     for (;;) {
         sleep_until(self, PROCESSOR_ASKED, PROCESSOR_CALLED);
-        self->work(self->context);
-        set_state(self, PROCESSOR_DONE);
-        wake(self->asker);
-        set_state(self, PROCESSOR_IDLE);
+        do_work(self);
     }
 }
 

@@ -91,8 +91,10 @@ static void await_all(void)
     }
 }
 
-static void log_processors(void)
+static void log_processors(uint64_t begun)
 {
+    uint64_t work = time_work(begun);
+
     for (unsigned i = 1; i < processors.count; i++) {
         if (!processor_is_there(i)) {
             log_line("cpu",
@@ -101,7 +103,8 @@ static void log_processors(void)
                      i, processors.list[i].apic_id);
         }
     }
-    log_line("cpu", "processors started named=%u there=%u", processors.count, processors_there());
+    log_line("cpu", "processors started named=%u there=%u work=%lu", processors.count,
+             processors_there(), work);
 }
 
 /* The waits that the SDM prescribes run once for all. */
@@ -139,6 +142,7 @@ void processors_add_deaf(struct acpi *acpi)
 
 void processors_start(const struct acpi *acpi, void (*prepare)(void))
 {
+    uint64_t begun = time_work(0);
     hpa_t page;
 
     if (list_processors(acpi) != STATUS_OK) {
@@ -161,7 +165,7 @@ void processors_start(const struct acpi *acpi, void (*prepare)(void))
     trampoline_fill(page);
     if (page_set_executable(page, true) == STATUS_OK) {
         start_all(page);
-        log_processors();
+        log_processors(begun);
         (void)!page_set_executable(page, false);
     }
     page_give(page, 1);

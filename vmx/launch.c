@@ -270,6 +270,21 @@ void vcpu_end(struct vcpu *vcpu)
     this_cpu()->tenant = NULL;
 }
 
+void vm_start_ready(struct vm_start *together)
+{
+    if (together != NULL) {
+        __atomic_fetch_sub(&together->awaited, 1, __ATOMIC_ACQ_REL);
+    }
+}
+
+static void start_together(struct vm_start *together)
+{
+    vm_start_ready(together);
+    while (together != NULL && __atomic_load_n(&together->awaited, __ATOMIC_ACQUIRE) != 0) {
+        cpu_pause();
+    }
+}
+
 /* From the first entry to the last exit, and the processor as it was. */
 static void run(struct vcpu *vcpu, const struct run_request *request)
 {
@@ -281,6 +296,8 @@ static void run(struct vcpu *vcpu, const struct run_request *request)
     vcpu_begin(vcpu);
     log_line("vm", "launch by VMLAUNCH vm=%u vcpu=%u guest=%s", vm->id, vcpu->id, vm->guest);
     console_drain(); /* a guest that stops the processor would keep what is still in the FIFO */
+    start_together(vm->together);
+    vm->together = NULL;
     vm->waited = console_waited() + time_waited();
     vm->first_entry = rdtsc();
     (void)vmx_count_take(); /* those of the preparation */

@@ -51,6 +51,9 @@ void vcpu_end(struct vcpu *vcpu);
 void vm_run(struct vm *vm, const struct vmx_operation *operation,
             const struct run_request *request);
 
+/* One VM less is awaited: for one that will not be entered, in place of vm_run(). */
+void vm_start_ready(struct vm_start *together);
+
 /* Gives back all memory of the VM, the guest's included. */
 void vm_destroy(struct vm *vm);
 

@@ -184,6 +184,11 @@ struct secondary {
     uint64_t exits; /* when it has ended */
 };
 
+/* VMs that are to be entered at once. */
+struct vm_start {
+    uint32_t awaited; /* how many are not ready yet */
+};
+
 /* Its EPT points into it: it must not be moved. */
 struct vm {
     unsigned id;
@@ -204,6 +209,7 @@ struct vm {
     void *msr_bitmap, *io_bitmap; /* one page, two pages */
     struct vm_end end;
     struct vcpu *vcpus[VM_MAX_VCPUS];  /* while they run; [0] is the one that the guest begins on */
+    struct vm_start *together;         /* NULL: entered when ready */
     bool alone;                        /* no other VM runs: the local APICs are its own */
     unsigned vcpu_count;               /* at least 1 */
     unsigned processors[VM_MAX_VCPUS]; /* that run them */
