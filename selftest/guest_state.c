@@ -8,7 +8,7 @@
 extern const char code_segments[], code_segments_end[];
 extern const char code_segments_loaded[], code_segments_loaded_end[];
 extern const char code_limits[], code_limits_end[];
-extern const char code_tables[], code_tables_end[];
+extern const char code_state_tables[], code_state_tables_end[];
 extern const char code_cr3[], code_cr3_end[];
 extern const char code_rflags[], code_rflags_end[];
 extern const char code_sysenter[], code_sysenter_end[];
@@ -215,7 +215,7 @@ static const struct scenario scenarios[] = {
     {"state.segments", SCENARIO_CODE(segments), .run = segments},
     {"state.segments.loaded", SCENARIO_CODE(segments_loaded), .run = segments_loaded},
     {"state.segments.limits", SCENARIO_CODE(limits), .run = limits},
-    {"state.tables", SCENARIO_CODE(tables), .run = tables},
+    {"state.tables", SCENARIO_CODE(state_tables), .run = tables},
     {"state.cr3", SCENARIO_CODE(cr3), .run = cr3},
     {"state.rflags", SCENARIO_CODE(rflags), .run = rflags},
     {"state.sysenter", SCENARIO_CODE(sysenter), .run = sysenter},

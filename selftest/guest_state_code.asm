@@ -35,7 +35,7 @@ CODE segments_loaded
         mov es, edi
 END_CODE
 
-CODE tables
+CODE state_tables
         sgdt [PAGE_A]
         sidt [PAGE_A + 10]
         lgdt [PAGE_B]
