@@ -92,10 +92,13 @@ $(BUILD)/%.o: %.c Makefile VERSION
 	@$(if $(V),:,echo '  CC   $<')
 	$(Q)$(CC) $(CFLAGS) -MMD -MP -c $< -o $@
 
-$(BUILD)/%.asm.o: %.asm Makefile
+# What they include: NASM's own -MD leaves that out.
+ASM_INCLUDES := $(foreach room,$(ROOMS),$(wildcard $(room)/*.inc))
+
+$(BUILD)/%.asm.o: %.asm $(ASM_INCLUDES) Makefile
 	@mkdir -p $(@D)
 	@$(if $(V),:,echo '  NASM $<')
-	$(Q)$(NASM) -f elf64 -g -F dwarf $(NASMFLAGS) -I. -I$(BUILD)/ -MD $@.d -MT $@ $< -o $@
+	$(Q)$(NASM) -f elf64 -g -F dwarf $(NASMFLAGS) -I. -I$(BUILD)/ $< -o $@
 
 $(BUILD)/guest/code/%.bin: guest/code/%.asm guest/code/flat.inc
 	@mkdir -p $(@D)
@@ -136,7 +139,7 @@ $(BUILD)/lintel.bin: $(BUILD)/lintel.debug
 $(BUILD)/lintel.iso: $(BUILD)/lintel.elf iso/grub.cfg tools/mkiso
 	tools/mkiso $@ $(BUILD)/lintel.elf
 
--include $(C_SOURCES:%.c=$(BUILD)/%.d) $(wildcard $(ASM_SOURCES:%.asm=$(BUILD)/%.asm.o.d))
+-include $(C_SOURCES:%.c=$(BUILD)/%.d)
 
 .PHONY: bench
 bench: kernel

@@ -234,7 +234,7 @@ static void exit_any(struct rig *rig)
 static void entry_load_ssp(struct rig *rig)
 {
     uint64_t *directory = rig_memory(rig, GPA(RIG_TABLES.value + 2 * PAGE_SIZE));
-    uint64_t top = RIG_MEMORY - PAGE_SIZE;
+    uint64_t top = RIG_ROOMY - PAGE_SIZE;
     uint64_t s_cet = rdmsr(MSR_IA32_S_CET);
 
     fill_fields(rig);
@@ -301,7 +301,7 @@ static const struct scenario scenarios[] = {
      .needs = {{[CONTROL_ENTRY] = ENTRY_LOAD_CET}}},
     {"exit.load_cet", SCENARIO_CODE(kept_msr), .run = exit_any,
      .needs = {{[CONTROL_EXIT] = EXIT_LOAD_CET}}},
-    {"entry.load_cet.ssp", SCENARIO_CODE(cet_ssp), .run = entry_load_ssp,
+    {"entry.load_cet.ssp", SCENARIO_CODE(cet_ssp), .run = entry_load_ssp, .roomy = true,
      .needs = {{[CONTROL_ENTRY] = ENTRY_LOAD_CET}}},
 };
 

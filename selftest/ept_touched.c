@@ -9,7 +9,7 @@ extern const char code_ept_touch[], code_ept_touch_end[];
 extern const char code_ept_many[], code_ept_many_end[];
 extern const char code_ept_random[], code_ept_random_end[];
 
-#define PAGES  (RIG_MEMORY / PAGE_SIZE)
+#define PAGES  (RIG_ROOMY / PAGE_SIZE)
 #define TABLES 6 /* pages of the guest's own paging structures, from 1000H on */
 
 /* What was seen of each page of the guest's memory. */
@@ -48,7 +48,7 @@ static void take_logged(void *context, gpa_t page)
 /* Every page by itself, and nothing touched so far. */
 static void start_clean(struct rig *rig)
 {
-    for (uint64_t gpa = 0; gpa < RIG_MEMORY; gpa += PAGE_SIZE) {
+    for (uint64_t gpa = 0; guest_access(&rig->vm, GPA(gpa), PAGE_SIZE) != NULL; gpa += PAGE_SIZE) {
         rig_protect(rig, GPA(gpa), EPT_RWX);
     }
     ept_harvest(&rig->vm.ept, NULL, NULL);
@@ -207,7 +207,7 @@ static void pml(struct rig *rig)
 static const struct scenario scenarios[] = {
     {"ept.accessed_dirty", SCENARIO_CODE(ept_touch), .run = accessed_dirty,
      .needs_ept = EPT_CAP_AD},
-    {"ept.pml_full", SCENARIO_CODE(ept_many), .run = pml_full, NEEDS_PML},
+    {"ept.pml_full", SCENARIO_CODE(ept_many), .run = pml_full, NEEDS_PML, .roomy = true},
     {"ept.pml_agrees", SCENARIO_CODE(ept_random), .run = pml_agrees, NEEDS_PML},
     {"secondary.pml", SCENARIO_CODE(ept_touch), .run = pml, NEEDS_PML},
 };

@@ -14,7 +14,10 @@
 #include "vmx/run.h"
 
 #define RIG_PAGES (ALIGN_UP(sizeof(struct rig), PAGE_SIZE) / PAGE_SIZE)
-#define RIG_TICKS UINT64_C(20000000) /* a guest that runs longer hangs */
+/* A guest that runs longer hangs. Where an emulator is known to err, a guest that hangs is likely,
+ * and not worth the wait. */
+#define PATIENCE       UINT64_C(20000000)
+#define PATIENCE_KNOWN UINT64_C(1000000)
 
 void rig_fail(struct rig *rig, const char *format, ...)
 {
@@ -124,7 +127,7 @@ static void wind_timer(const struct rig *rig)
 {
     if (!rig->own_timer && rig->vcpu->controls.bits[CONTROL_PIN] & PIN_PREEMPTION_TIMER) {
         vmwrite(VMCS_PREEMPTION_TIMER,
-                RIG_TICKS >> FIELD_GET(VMX_MISC_TIMER_RATE, rig->operation->capabilities.misc));
+                rig->patience >> FIELD_GET(VMX_MISC_TIMER_RATE, rig->operation->capabilities.misc));
     }
 }
 
@@ -263,7 +266,7 @@ static bool build(struct rig *rig)
     const struct guest guest = {.name = "scenario",
                                 .image = scenario->code,
                                 .image_end = scenario->code_end,
-                                .memory = RIG_MEMORY,
+                                .memory = scenario->roomy ? RIG_ROOMY : RIG_MEMORY,
                                 .extra = scenario->needs,
                                 .hooks = &guest_flat_hooks};
     const struct run_request request = {
@@ -357,6 +360,7 @@ static enum ktap_status judge(const struct rig *rig, struct selftest *selftest)
 enum ktap_status rig_run(struct selftest *selftest, const struct scenario *scenario)
 {
     enum ktap_status status;
+    bool known = is_known_here(&scenario->known_wrong, selftest->request);
     struct rig *rig;
     hpa_t pages;
 
@@ -368,8 +372,8 @@ enum ktap_status rig_run(struct selftest *selftest, const struct scenario *scena
     rig->scenario = scenario;
     rig->operation = selftest->operation;
     rig->spoil = selftest->request->spoil ? SPOIL_CONTROL : SPOIL_NOTHING;
-    if (is_offered(rig) &&
-        !(scenario->deadly && is_known_here(&scenario->known_wrong, selftest->request))) {
+    rig->patience = known ? PATIENCE_KNOWN : PATIENCE;
+    if (is_offered(rig) && !(scenario->deadly && known)) {
         run_quietly(rig);
     }
     status = judge(rig, selftest);

@@ -11,9 +11,9 @@ extern const char code_busy[], code_busy_end[];
 #define PDE_DIRTY    BIT(6)
 #define VECTOR       UINT64_C(0x21)
 #define REASON_BUSY  BIT(25)
-#define TOKEN        (RIG_MEMORY - PAGE_SIZE) /* the first of its page */
+#define TOKEN        (RIG_ROOMY - PAGE_SIZE) /* the first of its page */
 #define TOKEN_BUSY   BIT(0)
-#define STACK_TOP    (RIG_MEMORY - 64 * KIB)
+#define STACK_TOP    (RIG_ROOMY - 64 * KIB)
 
 /* INT changes to another shadow stack, by the gate's IST: its token becomes busy, and then nothing
  * can be pushed, as the page below cannot be written. */
@@ -61,7 +61,7 @@ static void prematurely_busy(struct rig *rig)
 }
 
 static const struct scenario scenarios[] = {
-    {"exit2.prematurely_busy", SCENARIO_CODE(busy), .run = prematurely_busy,
+    {"exit2.prematurely_busy", SCENARIO_CODE(busy), .run = prematurely_busy, .roomy = true,
      .needs = {{[CONTROL_ENTRY] = ENTRY_LOAD_CET, [CONTROL_EXIT2] = EXIT2_PREMATURELY_BUSY}}},
 };
 

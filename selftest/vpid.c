@@ -185,16 +185,16 @@ static void wide_type(struct rig *rig)
 #define NEEDS_VPID .needs = {{[CONTROL_SECONDARY] = SECONDARY_VPID}}
 
 static const struct scenario scenarios[] = {
-    {"secondary.vpid", SCENARIO_CODE(vpid_windows), .run = vpid, NEEDS_VPID},
-    {"secondary.vpid.invvpid_individual_address", SCENARIO_CODE(vpid_windows),
+    {"secondary.vpid", SCENARIO_CODE(vpid_windows), .run = vpid, .roomy = true, NEEDS_VPID},
+    {"secondary.vpid.invvpid_individual_address", SCENARIO_CODE(vpid_windows), .roomy = true,
      .run = invvpid_address, NEEDS_VPID, .needs_ept = VPID_CAP_INVVPID | VPID_CAP_ADDRESS},
-    {"secondary.vpid.invvpid_single_context", SCENARIO_CODE(vpid_windows),
+    {"secondary.vpid.invvpid_single_context", SCENARIO_CODE(vpid_windows), .roomy = true,
      .run = invvpid_single_context, NEEDS_VPID,
      .needs_ept = VPID_CAP_INVVPID | VPID_CAP_SINGLE_CONTEXT},
-    {"secondary.vpid.invvpid_all_contexts", SCENARIO_CODE(vpid_windows),
+    {"secondary.vpid.invvpid_all_contexts", SCENARIO_CODE(vpid_windows), .roomy = true,
      .run = invvpid_all_contexts, NEEDS_VPID,
      .needs_ept = VPID_CAP_INVVPID | VPID_CAP_ALL_CONTEXTS},
-    {"secondary.vpid.invvpid_retaining_globals", SCENARIO_CODE(vpid_windows),
+    {"secondary.vpid.invvpid_retaining_globals", SCENARIO_CODE(vpid_windows), .roomy = true,
      .run = invvpid_retaining_globals, NEEDS_VPID,
      .needs_ept = VPID_CAP_INVVPID | VPID_CAP_KEEP_GLOBALS},
     {"secondary.vpid.errors", SCENARIO_CODE(vpid_none), .run = errors,
