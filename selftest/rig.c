@@ -372,6 +372,7 @@ enum ktap_status rig_run(struct selftest *selftest, const struct scenario *scena
     rig->scenario = scenario;
     rig->operation = selftest->operation;
     rig->spoil = selftest->request->spoil ? SPOIL_CONTROL : SPOIL_NOTHING;
+    rig->seed = selftest->request->seed != 0 ? selftest->request->seed : 1;
     rig->patience = known ? PATIENCE_KNOWN : PATIENCE;
     if (is_offered(rig) && !(scenario->deadly && known)) {
         run_quietly(rig);

@@ -86,6 +86,7 @@ struct rig {
     struct vcpu *vcpu;
     struct vmx_exit *exit; /* the last one */
     struct rig_event event;
+    uint64_t seed;     /* seed=, of what is random */
     uint64_t patience; /* ticks of the TSC; a guest that runs longer hangs */
     enum rig_mode mode;
     bool own_timer; /* the VMX-preemption timer is the scenario's, not a guard against hanging */
