@@ -87,6 +87,14 @@ FAST := $(patsubst %.c,$(BUILD)/%.o,$(wildcard kernel/page*.c kernel/string.c ke
           vmx/guest_*.c vmx/enter_once.c vmx/invept.c vmx/audit.c vmx/audit_read.c))
 $(FAST): CFLAGS += -O2
 
+# One bit wrong on purpose, for the selftest to find: vmx/mutant.h.
+ifdef MUTANT
+ifeq ($(BUILD),build)
+$(error MUTANT=$(MUTANT) wants a folder of its own, such as BUILD=build/mutant-$(MUTANT))
+endif
+CFLAGS += -DMUTANT=$(MUTANT)
+endif
+
 $(BUILD)/%.o: %.c Makefile VERSION
 	@mkdir -p $(@D)
 	@$(if $(V),:,echo '  CC   $<')

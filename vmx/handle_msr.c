@@ -9,6 +9,7 @@
 #include "vmx/guest_mode.h"
 #include "vmx/handlers.h"
 #include "vmx/inject.h"
+#include "vmx/mutant.h"
 #include "vmx/vmcs.h"
 
 /* Restored by hardware (VMCS) or on leaving the VM (host_state.c), so the guest may have them. */
@@ -37,7 +38,7 @@ static void allow(uint8_t *bitmap, uint32_t msr, bool write)
         msr -= HIGH_MSRS;
     }
     if (msr < MSRS_A_RANGE) {
-        clear_bit(bitmap + (write ? BITMAP_WRITES : 0), msr);
+        clear_bit(bitmap + (write ? BITMAP_WRITES : 0), MUTATE(MSR_BITMAP, msr));
     }
 }
 
