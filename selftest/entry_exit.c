@@ -47,7 +47,7 @@ static void save_debug(struct rig *rig)
 /* 1: the guest is in IA-32e mode, where its other state must agree. */
 static void ia32e_guest(struct rig *rig)
 {
-    rig_give_msr(rig, MSR_IA32_EFER);
+    rig_pass_msr(rig, MSR_IA32_EFER, true);
     if (rig_expect_and_skip(rig, EXIT_VMCALL)) {
         rig_want_bits(rig, "IA32_EFER as the guest reads it", rig_gpr(rig, RBX),
                       EFER_LMA | EFER_LME, EFER_LMA | EFER_LME);
@@ -63,7 +63,7 @@ static void ia32e_guest_protected(struct rig *rig)
 {
     bool tells = rig->operation->capabilities.misc & VMX_MISC_STORES_LMA;
 
-    rig_give_msr(rig, MSR_IA32_EFER);
+    rig_pass_msr(rig, MSR_IA32_EFER, true);
     rig_go_protected(rig, true, CODE_32);
     if (rig_expect_and_skip(rig, EXIT_VMCALL)) {
         rig_want_bits(rig, "IA32_EFER as the guest reads it", rig_gpr(rig, RBX),
@@ -85,7 +85,7 @@ static void host_64(struct rig *rig)
 {
     uint64_t error;
 
-    rig_give_msr(rig, MSR_IA32_EFER);
+    rig_pass_msr(rig, MSR_IA32_EFER, true);
     rig_go_protected(rig, true, CODE_32);
     vmwrite(VMCS_GUEST_EFER, EFER_NXE);
     (void)rig_switch(rig, CONTROL_EXIT, EXIT_LOAD_EFER, false);
@@ -156,7 +156,7 @@ static bool begin_spec_ctrl(struct rig *rig, uint64_t *now)
         rig_skip(rig, "IA32_SPEC_CTRL (CPUID.07H:EDX bit 26)");
         return false;
     }
-    rig_give_msr(rig, MSR_IA32_SPEC_CTRL);
+    rig_pass_msr(rig, MSR_IA32_SPEC_CTRL, true);
     wrmsr(MSR_IA32_SPEC_CTRL, 0);
     vmwrite(VMCS_SPEC_CTRL_MASK, SPEC_CTRL_IBRS);
     vmwrite(VMCS_SPEC_CTRL_SHADOW, SPEC_CTRL_IBRS);

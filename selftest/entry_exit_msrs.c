@@ -7,12 +7,10 @@
  */
 #include "kernel/fault.h"
 #include "selftest/rig.h"
+#include "vmx/guest_walk.h"
 
 extern const char code_kept_msr[], code_kept_msr_end[];
 extern const char code_cet_ssp[], code_cet_ssp_end[];
-
-#define PDE_WRITABLE BIT(1)
-#define PDE_DIRTY    BIT(6)
 
 /* An MSR that is kept apart for guest and host. */
 struct kept_msr {
@@ -59,7 +57,7 @@ static bool begin(struct rig *rig, const struct kept_msr *row, uint64_t *now)
         rig_skip(rig, row->name);
         return false;
     }
-    rig_give_msr(rig, row->msr);
+    rig_pass_msr(rig, row->msr, true);
     rig_set_gpr(rig, RCX, row->msr);
     rig_set_gpr(rig, RSI, *now);
     return true;
@@ -238,7 +236,7 @@ static void entry_load_ssp(struct rig *rig)
     uint64_t s_cet = rdmsr(MSR_IA32_S_CET);
 
     fill_fields(rig);
-    directory[1] = (directory[1] & ~(uint64_t)PDE_WRITABLE) | PDE_DIRTY;
+    directory[1] = (directory[1] & ~GUEST_PTE_RW) | GUEST_PTE_D;
     vmwrite(VMCS_GUEST_CR4, vmread(VMCS_GUEST_CR4) | CR4_CET);
     vmwrite(VMCS_GUEST_S_CET, S_CET_SH_STK_EN);
     vmwrite(VMCS_GUEST_SSP, top);

@@ -171,8 +171,8 @@ bool rig_expect_failed(struct rig *rig, enum exit_reason reason, uint64_t qualif
  * failed. */
 uint64_t rig_refusal(struct rig *rig);
 
-/* Lets the guest read and write an MSR without an exit. */
-void rig_give_msr(struct rig *rig, uint32_t msr);
+/* Lets the guest read and write an MSR without an exit, or not. */
+void rig_pass_msr(const struct rig *rig, uint32_t msr, bool pass);
 
 /*
  * rig_guest.c: enters the guest and wants its IDT to be given `vector`, which rig->event then tells

@@ -7,6 +7,7 @@
 #include "kernel/cpu.h"
 #include "kernel/image.h"
 #include "selftest/rig_build.h"
+#include "vmx/guest_walk.h"
 #include "vmx/run.h"
 
 #define IDT_LONG      GPA(0xA000)
@@ -20,11 +21,6 @@
 
 #define GATE_LONG      0x8E00 /* present, DPL 0, interrupt gate */
 #define GATE_PROTECTED 0x8E00
-
-#define PDE_P  BIT(0)
-#define PDE_RW BIT(1)
-#define PDE_US BIT(2)
-#define PDE_PS BIT(7)
 
 #define PDE_BYTES (2 * MIB) /* what one maps in 64-bit mode */
 
@@ -199,7 +195,7 @@ static void open_to_user(struct rig *rig)
         uint64_t *entries = rig_memory(rig, GPA(RIG_TABLES.value + page * PAGE_SIZE));
 
         for (unsigned i = 0; i < PAGE_SIZE / 8; i++) {
-            entries[i] |= entries[i] & PDE_P ? PDE_US : 0;
+            entries[i] |= entries[i] & GUEST_PTE_P ? GUEST_PTE_US : 0;
         }
     }
 }
@@ -233,7 +229,7 @@ void rig_go_protected(struct rig *rig, bool paging, uint64_t rip)
     uint32_t *directory = rig_memory(rig, PD_PROTECTED);
 
     for (uint32_t i = 0; i < PAGE_SIZE / 4; i++) { /* 4 GiB in pages of 4 MiB */
-        directory[i] = i << 22 | PDE_P | PDE_RW | PDE_PS;
+        directory[i] = i << 22 | GUEST_PTE_P | GUEST_PTE_RW | GUEST_PTE_PS;
     }
     leave_long_mode(rig, paging ? cr0 | CR0_PG : cr0 & ~(uint64_t)CR0_PG);
     rig->mode = RIG_PROTECTED;
@@ -294,12 +290,12 @@ void rig_go_direct(struct rig *rig)
     for (unsigned i = 0; i < ARRAY_SIZE(table); i++) {
         uint64_t *entries = memset(rig_memory(rig, table[i]), 0, PAGE_SIZE);
         if (i + 1 < ARRAY_SIZE(table)) {
-            entries[0] = rig_direct(rig, table[i + 1]).value | PDE_P | PDE_RW;
+            entries[0] = rig_direct(rig, table[i + 1]).value | GUEST_PTE_P | GUEST_PTE_RW;
             continue;
         }
         for (uint64_t at = 0; at < RIG_MEMORY && status == STATUS_OK; at += PDE_BYTES) {
             gpa_t direct = rig_direct(rig, GPA(at));
-            entries[at / PDE_BYTES] = direct.value | PDE_P | PDE_RW | PDE_PS;
+            entries[at / PDE_BYTES] = direct.value | GUEST_PTE_P | GUEST_PTE_RW | GUEST_PTE_PS;
             status = ept_map(ept, direct, HPA(direct.value), PDE_BYTES, EPT_RWX, EPT_TYPE_WB);
         }
     }

@@ -4,16 +4,15 @@
  * "Basic VM-Exit Information", "VM-Exit Controls"; vol. 1, "Supervisor Shadow Stack Token".
  */
 #include "selftest/rig.h"
+#include "vmx/guest_walk.h"
 
 extern const char code_busy[], code_busy_end[];
 
-#define PDE_WRITABLE BIT(1)
-#define PDE_DIRTY    BIT(6)
-#define VECTOR       UINT64_C(0x21)
-#define REASON_BUSY  BIT(25)
-#define TOKEN        (RIG_ROOMY - PAGE_SIZE) /* the first of its page */
-#define TOKEN_BUSY   BIT(0)
-#define STACK_TOP    (RIG_ROOMY - 64 * KIB)
+#define VECTOR      UINT64_C(0x21)
+#define REASON_BUSY BIT(25)
+#define TOKEN       (RIG_ROOMY - PAGE_SIZE) /* the first of its page */
+#define TOKEN_BUSY  BIT(0)
+#define STACK_TOP   (RIG_ROOMY - 64 * KIB)
 
 /* INT changes to another shadow stack, by the gate's IST: its token becomes busy, and then nothing
  * can be pushed, as the page below cannot be written. */
@@ -26,7 +25,7 @@ static void prepare(struct rig *rig)
     uint8_t *tss = rig_memory(rig, RIG_TSS);
     const uint64_t stack = RIG_STACK;
 
-    directory[1] = (directory[1] & ~(uint64_t)PDE_WRITABLE) | PDE_DIRTY;
+    directory[1] = (directory[1] & ~GUEST_PTE_RW) | GUEST_PTE_D;
     gates[VECTOR * 2] |= UINT64_C(1) << 32; /* IST 1 */
     memcpy(tss + 36, &stack, sizeof(stack));
     table[1] = TOKEN;
