@@ -192,9 +192,9 @@ void rig_go_protected(struct rig *rig, bool paging, uint64_t rip); /* 32 bits, C
 void rig_go_real(struct rig *rig, uint64_t rip);                   /* real-address mode */
 
 /*
- * Makes the guest's physical addresses those of the host, in EPT and in its paging structures; its
- * linear addresses, and so its code, stay as they are. It can then run without EPT, and reaches no
- * memory but its own: nothing else is mapped.
+ * rig_direct.c: makes the guest's physical addresses those of the host, in EPT and in its paging
+ * structures; its linear addresses, and so its code, stay as they are. It can then run without EPT,
+ * and reaches no memory but its own: nothing else is mapped.
  */
 void rig_go_direct(struct rig *rig);
 

@@ -22,8 +22,6 @@
 #define GATE_LONG      0x8E00 /* present, DPL 0, interrupt gate */
 #define GATE_PROTECTED 0x8E00
 
-#define PDE_BYTES (2 * MIB) /* what one maps in 64-bit mode */
-
 /* Descriptors, accessed as the registers are that stand for them. */
 #define DESCRIPTOR_CODE_32      UINT64_C(0x00CF9B000000FFFF)
 #define DESCRIPTOR_USER_CODE_64 UINT64_C(0x00AFFB000000FFFF)
@@ -273,35 +271,4 @@ void rig_go_real(struct rig *rig, uint64_t rip)
     vmwrite(VMCS_GUEST_IDTR_BASE, IDT_REAL.value);
     vmwrite(VMCS_GUEST_RSP, vmread(VMCS_GUEST_RSP) & 0xFFF0);
     vmwrite(VMCS_GUEST_RIP, rip);
-}
-
-gpa_t rig_direct(const struct rig *rig, gpa_t gpa)
-{
-    return GPA(hpa_of(rig_memory(rig, gpa)).value);
-}
-
-void rig_go_direct(struct rig *rig)
-{
-    gpa_t table[] = {RIG_TABLES, GPA(RIG_TABLES.value + PAGE_SIZE),
-                     GPA(RIG_TABLES.value + 2 * PAGE_SIZE)};
-    struct ept *ept = &rig->vm.ept;
-    enum status status = ept_unmap(ept, GPA(0), RIG_MEMORY);
-
-    for (unsigned i = 0; i < ARRAY_SIZE(table); i++) {
-        uint64_t *entries = memset(rig_memory(rig, table[i]), 0, PAGE_SIZE);
-        if (i + 1 < ARRAY_SIZE(table)) {
-            entries[0] = rig_direct(rig, table[i + 1]).value | GUEST_PTE_P | GUEST_PTE_RW;
-            continue;
-        }
-        for (uint64_t at = 0; at < RIG_MEMORY && status == STATUS_OK; at += PDE_BYTES) {
-            gpa_t direct = rig_direct(rig, GPA(at));
-            entries[at / PDE_BYTES] = direct.value | GUEST_PTE_P | GUEST_PTE_RW | GUEST_PTE_PS;
-            status = ept_map(ept, direct, HPA(direct.value), PDE_BYTES, EPT_RWX, EPT_TYPE_WB);
-        }
-    }
-    if (status != STATUS_OK) {
-        rig_fail(rig, "no memory to map the guest anew");
-    }
-    ept_settle(ept);
-    vmwrite(VMCS_GUEST_CR3, rig_direct(rig, RIG_TABLES).value);
 }
