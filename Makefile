@@ -81,8 +81,10 @@ deps-test:
 	@tools/deps --test --check >/dev/null 2>&1 || tools/deps --test
 
 # What lies on the way of an exit, and the walkers of tables, are compiled for speed, all else for
-# size: most of the image is what the auditor and the selftest know.
-FAST := $(patsubst %.c,$(BUILD)/%.o,$(wildcard kernel/page*.c kernel/string.c kernel/format.c \
+# size: most of the image is what the auditor and the selftest know. (For size, a function that does
+# not return has no frame: main.c begins all backtraces.)
+FAST := $(patsubst %.c,$(BUILD)/%.o,$(wildcard boot/main.c kernel/page*.c kernel/string.c \
+          kernel/format.c \
           kernel/table_memory.c ept/*.c vmx/loop.c vmx/dispatch.c vmx/handle_*.c vmx/inject.c \
           vmx/guest_*.c vmx/enter_once.c vmx/invept.c vmx/audit.c vmx/audit_read.c))
 $(FAST): CFLAGS += -O2
@@ -164,4 +166,5 @@ TEST_DEPS = deps-test
 -include tests/fuzz/fuzz.mk
 -include tests/tests.mk
 -include tests/nested/nested.mk
+-include tools/matrix.mk
 -include tools/check.mk

@@ -56,6 +56,7 @@ static void run_built(struct vm_job *job, struct vm *vm, const struct vmx_operat
     };
 
     vm_run(vm, operation, &request);
+    vm_start_ready(vm->together); /* NULL if it was entered */
     job->exits = vm->exits;
     job->failed = vm->end.failed;
     string_copy(job->why, sizeof(job->why), vm->end.why);
@@ -74,6 +75,10 @@ static void run_vm(void *context)
 
     if (status == STATUS_OK) {
         vm.guest_data = &halts;
+        vm.alone = job->alone;
+        vm.together = job->together;
+        vm.vcpu_count = job->processor_count;
+        memcpy(vm.processors, job->processors, sizeof(vm.processors));
         status = guest_build(&vm, job->guest, job->module, job->asked ? options->memory : 0,
                              job->why, sizeof(job->why));
     }
@@ -83,6 +88,7 @@ static void run_vm(void *context)
         log_line("vm", "end vm=%u vcpu=0 guest=%s why=\"%s\" exits=0 code=0", job->id,
                  job->guest->name, job->why);
         job->failed = true;
+        vm_start_ready(job->together);
     }
     job->launched = vm.first_entry != 0;
     if (job->id == 0 && vm.entered) {
@@ -113,17 +119,17 @@ static void primes_after(void *context)
 static void do_jobs(struct vm_job *jobs, unsigned count, processor_work *work)
 {
     for (unsigned i = 0; i < count; i++) {
-        if (jobs[i].processor != this_cpu()->number) {
-            processor_begin(jobs[i].processor, work, &jobs[i]);
+        if (jobs[i].processors[0] != this_cpu()->number) {
+            processor_begin(jobs[i].processors[0], work, &jobs[i]);
         }
     }
     for (unsigned i = 0; i < count; i++) {
-        if (jobs[i].processor == this_cpu()->number) {
+        if (jobs[i].processors[0] == this_cpu()->number) {
             work(&jobs[i]);
         }
     }
     for (unsigned i = 0; i < count; i++) {
-        processor_finish(jobs[i].processor);
+        processor_finish(jobs[i].processors[0]);
     }
 }
 
@@ -146,7 +152,11 @@ static bool check_after(const struct vm_job *jobs, unsigned count, uint64_t befo
 bool round_run(struct vm_job *jobs, unsigned count, bool verbose, char *why, size_t size)
 {
     uint64_t before = pages_free();
+    struct vm_start together = {.awaited = count};
 
+    for (unsigned i = 0; i < count; i++) {
+        jobs[i].together = &together;
+    }
     do_jobs(jobs, count, primes_before);
     if (vmx_enter_everywhere(verbose) != STATUS_OK) {
         string_copy(why, size, "VMX operation could not be entered");

@@ -9,10 +9,13 @@
 struct vm_job {
     const struct boot *boot;
     const struct guest *guest;
-    const struct boot_module *module; /* NULL: a built-in guest */
-    unsigned id;                      /* of the VM */
-    unsigned processor;
-    bool asked; /* the options are for it: limit=, memory= and so on */
+    const struct boot_module *module;  /* NULL: a built-in guest */
+    unsigned id;                       /* of the VM */
+    unsigned processors[VM_MAX_VCPUS]; /* that run it; the VM begins on the first */
+    unsigned processor_count;
+    struct vm_start *together; /* with the other jobs of its round */
+    bool alone;                /* no other VM runs meanwhile */
+    bool asked;                /* the options are for it: limit=, memory= and so on */
     /* What came of it. */
     bool failed;
     bool launched; /* it was entered */

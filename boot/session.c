@@ -13,6 +13,7 @@
 #include "selftest/bench.h"
 #include "vmx/caps.h"
 #include "vmx/operations.h"
+#include "vmx/request.h"
 
 void session_end(const struct boot *boot, bool passed, const char *why, uint64_t exits,
                  const char *guest)
@@ -93,9 +94,8 @@ static unsigned list_jobs(const struct boot *boot, struct vm_job *jobs, char *wh
         struct vm_job *job = &jobs[count];
 
         list = next_name(list, name, sizeof(name));
-        if (count == MIN(processors_there(), (unsigned)ROUND_JOBS)) {
-            format_text(why, size, "vms= asks for more VMs than there are processors, %u",
-                        processors_there());
+        if (count == ROUND_JOBS) {
+            format_text(why, size, "vms= names more than %u VMs", ROUND_JOBS);
             return 0;
         }
         *job = (struct vm_job){.id = count, .asked = true, .boot = boot};
@@ -115,17 +115,26 @@ static unsigned list_jobs(const struct boot *boot, struct vm_job *jobs, char *wh
     return count;
 }
 
-/* From the processor that cpu= names on, and round. */
-static void place_jobs(struct vm_job *jobs, unsigned count, unsigned first)
+/* From the processor that cpu= names on, and round; a guest of many has two beside others, and
+ * alone all. False: there are too few. */
+static bool place_jobs(struct vm_job *jobs, unsigned count, unsigned first)
 {
     unsigned index = 0;
+    unsigned placed = 0;
 
     while (processor_number(index) != first) {
         index++;
     }
     for (unsigned i = 0; i < count; i++) {
-        jobs[i].processor = processor_number((index + i) % processors_there());
+        unsigned wanted = !jobs[i].guest->many ? 1 : count == 1 ? processors_there() : 2;
+
+        jobs[i].alone = count == 1;
+        jobs[i].processor_count = MIN(wanted, (unsigned)VM_MAX_VCPUS);
+        for (unsigned k = 0; k < jobs[i].processor_count; k++) {
+            jobs[i].processors[k] = processor_number((index + placed++) % processors_there());
+        }
     }
+    return placed <= processors_there();
 }
 
 /* What the asked VMs and the last one come to. */
@@ -163,11 +172,16 @@ void session_run(const struct boot *boot)
         jobs[0].module = module;
         name = jobs[0].guest->name;
     }
+    request_prepare();
     if (count == 0 || vmx_probe(why, sizeof(why)) != STATUS_OK) {
         session_end(boot, false, why, 0, name);
     }
     vmx_probe_others();
-    place_jobs(jobs, count, choose_processor(boot));
+    if (!place_jobs(jobs, count, choose_processor(boot))) {
+        format_text(why, sizeof(why), "vms= needs more processors than there are, %u",
+                    processors_there());
+        session_end(boot, false, why, 0, name);
+    }
     if (!round_run(jobs, count, true, why, sizeof(why))) {
         end_story(boot, jobs, count, why, name);
     }
@@ -178,8 +192,8 @@ void session_run(const struct boot *boot)
         struct vm_job *last = &jobs[count];
 
         log_line("boot", "a second VM in the same boot, to prove that leaving was clean");
-        *last = (struct vm_job){.id = count, .boot = boot, .processor = jobs[0].processor};
-        last->guest = guest_find("hlt");
+        *last = (struct vm_job){.id = count, .boot = boot, .guest = guest_find("hlt")};
+        (void)place_jobs(last, 1, jobs[0].processors[0]);
         (void)round_run(last, 1, false, why, sizeof(why));
         count++;
     }

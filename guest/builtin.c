@@ -41,6 +41,8 @@ extern const char guest_mode_based[], guest_mode_based_end[];
 extern const char guest_ve[], guest_ve_end[];
 extern const char guest_vmfunc[], guest_vmfunc_end[];
 extern const char guest_dirty[], guest_dirty_end[];
+extern const char guest_smp[], guest_smp_end[];
+extern const char guest_spy[], guest_spy_end[];
 
 #define WATCHED_PAGE   GPA(0x180000) /* as guest/code/watch.asm has them */
 #define WATCHED_CODE   GPA(0x101000)
@@ -162,6 +164,21 @@ static const struct guest guests[] = {
         .extra = {{[CONTROL_SECONDARY] = SECONDARY_PML}},
         .hooks = &guest_dirty_hooks,
     },
+    {
+        .name = "smp",
+        .describe = "starts the other processors itself, by INIT and start-up IPI",
+        IMAGE(smp),
+        .memory = GUEST_MEMORY_LEAST,
+        .many = true,
+        .hooks = &guest_flat_hooks,
+    },
+    {
+        .name = "spy",
+        .describe = "tries to reach memory and processors that are not its own: give it trace=ring",
+        IMAGE(spy),
+        .memory = GUEST_MEMORY_LEAST,
+        .hooks = &guest_spy_hooks,
+    },
 };
 
 const struct guest guest_module = {
@@ -196,6 +213,7 @@ enum status guest_build(struct vm *vm, const struct guest *guest, const struct b
 {
     const void *image = guest->image;
     uint64_t length = (uint64_t)(guest->image_end - guest->image);
+    enum status status;
 
     vm->hooks = guest->hooks;
     vm_want(vm, &guest->extra);
@@ -217,6 +235,7 @@ enum status guest_build(struct vm *vm, const struct guest *guest, const struct b
         image = pointer_to(module->base);
         length = module->length;
     }
-    return guest_build_flat(vm, guest, image, length, memory != 0 ? memory : guest->memory, why,
-                            size);
+    status =
+        guest_build_flat(vm, guest, image, length, memory != 0 ? memory : guest->memory, why, size);
+    return status == STATUS_OK && guest->many ? guest_give_processors(vm, why, size) : status;
 }

@@ -17,6 +17,7 @@ struct guest {
     uint64_t memory;               /* bytes, where memory= says nothing */
     uint64_t lazy;                 /* bytes behind its memory that appear on first touch */
     struct controls extra;         /* controls that it wants to see working */
+    bool many;                     /* it takes all processors that it can get */
     const struct vm_hooks *hooks;
 };
 
@@ -42,6 +43,13 @@ enum status guest_build(struct vm *vm, const struct guest *guest, const struct b
 enum status guest_build_flat(struct vm *vm, const struct guest *guest, const void *image,
                              uint64_t length, uint64_t memory, char *why, size_t size) NODISCARD;
 enum status guest_build_hlt(struct vm *vm, gpa_t base, char *why, size_t size) NODISCARD;
+
+/* guest/processors.c: for a guest of many, once its memory is filled. STATUS_UNSUPPORTED: its local
+ * APIC cannot be given to it. */
+enum status guest_give_processors(struct vm *vm, char *why, size_t size) NODISCARD;
+
+/* guest/spy.c */
+extern const struct vm_hooks guest_spy_hooks;
 
 /* guest/tables.c */
 #define GUEST_TABLE_PAGES 6

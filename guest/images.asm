@@ -21,3 +21,5 @@ IMAGE mode_based
 IMAGE ve
 IMAGE vmfunc
 IMAGE dirty
+IMAGE smp
+IMAGE spy

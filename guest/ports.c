@@ -5,6 +5,7 @@
 #include "vmx/attention.h"
 #include "vmx/report.h"
 #include "vmx/vmcs.h"
+#include "vmx/wait_for_sipi.h"
 
 #define PORT_TEXT   0x3F8
 #define PORT_STATUS 0x3FD
@@ -40,6 +41,10 @@ bool flat_port_in(struct vcpu *vcpu, uint16_t port, unsigned size, uint32_t *val
 /* No device of the machine interrupts this guest, so with interrupts on it would wait for ever. */
 enum action flat_hlt(struct vcpu *vcpu)
 {
+    if (vcpu->id != 0) { /* it halts, and the others go on */
+        vmwrite(VMCS_GUEST_ACTIVITY, ACTIVITY_HLT);
+        return ACTION_ADVANCE;
+    }
     if (vmread(VMCS_GUEST_RFLAGS) & RFLAGS_IF) {
         vcpu_report(vcpu);
         return vm_stop(vcpu, true, 0, "HLT with interrupts on: nothing can wake this guest");

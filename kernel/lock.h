@@ -17,6 +17,9 @@ struct lock {
  * interrupted, or the wait was given up; then there is nothing to give back. */
 bool lock_take(struct lock *lock) NODISCARD;
 
+/* The same without waiting: false, another processor holds it. */
+bool lock_try(struct lock *lock) NODISCARD;
+
 /* Gives back what lock_take() took, by its answer. */
 void lock_give(struct lock *lock, bool taken);
 

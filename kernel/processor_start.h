@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Between processors.c, trampoline.c and processor_start.asm: one processor's start. */
+/* Between processors.c, processors_start.c, trampoline.c and processor_start.asm. */
 #ifndef KERNEL_PROCESSOR_START_H
 #define KERNEL_PROCESSOR_START_H
 
@@ -8,7 +8,14 @@
 
 #define PROCESSOR_BYTES 64 /* a line of the cache: no two processors write the same */
 
-enum processor_state { PROCESSOR_AWAITED, PROCESSOR_IDLE, PROCESSOR_ASKED, PROCESSOR_HALTED };
+enum processor_state {
+    PROCESSOR_AWAITED, /* it has been started, or will be */
+    PROCESSOR_IDLE,    /* it waits for work, */
+    PROCESSOR_CALLED,  /* is being woken for it, */
+    PROCESSOR_ASKED,   /* has some, */
+    PROCESSOR_DONE,    /* and tells who gave it */
+    PROCESSOR_HALTED,
+};
 
 struct processor {
     uint32_t apic_id; /* first, then the stack: processor_start.asm */
@@ -19,8 +26,22 @@ struct processor {
     void *context;
     unsigned asker; /* who gave the work, and is woken after it */
     uint32_t state; /* enum processor_state, read and written by both sides */
-    uint64_t reserved[2];
+    uint32_t nmis_sent, nmis_taken;
+    uint64_t reserved;
 };
+
+/* All of them, and what they do on an NMI. */
+struct processors {
+    struct processor *list; /* of pages of their own; [0] is the boot processor */
+    unsigned count;
+    void (*prepare)(void);
+    void (*nmi)(void);
+    void (*leave)(void);
+    bool halt; /* all but the one that says so */
+    unsigned halter;
+};
+
+extern struct processors processors;
 
 /* Fills the page below 1 MiB, in which a started processor begins in real-address mode. */
 void trampoline_fill(hpa_t page);

@@ -33,6 +33,9 @@ bool processor_is_there(unsigned number);
 unsigned processors_there(void);
 unsigned processor_number(unsigned index);
 
+/* The identifier of its local APIC. */
+uint32_t processor_apic_id(unsigned number);
+
 /*
  * Gives a processor that is there, and has no other work, `work` to do, and returns;
  * processor_finish() waits until it is done. Both also take the running processor: then the work is
@@ -45,15 +48,23 @@ void processor_finish(unsigned number);
 void processor_do(unsigned number, processor_work *work, void *context);
 void processors_do_all(processor_work *work, void *context);
 
-/* What an NMI does on the processor that it comes to, wherever that was: the hook takes no lock,
- * and answers whether the NMI was meant for it; others are counted. NULL: nothing. */
-void processors_set_nmi(bool (*hook)(void));
+/* What an NMI does on the processor that it comes to, wherever that was: the hook takes no lock.
+ * NULL: nothing. */
+void processors_set_nmi(void (*hook)(void));
 
 /* For fault.c: an NMI has come. False: nobody here sent it. */
 bool processors_take_nmi(void);
 
 /* Sends an NMI to a processor. */
 void processor_send_nmi(unsigned number);
+
+/* Sends a start-up IPI to a processor, which fetches it out of a guest that waits for one; any
+ * other does not see it. */
+void processor_send_startup(unsigned number);
+
+/* Whether what a processor was given to do is done; and a short wait between two such questions. */
+bool processor_is_idle(unsigned number);
+void processor_nap(void);
 
 /* At the end of the run and in a panic: stops all processors but the running one for good. `leave`
  * runs on each before, to leave what it is in; NULL: nothing. Waits 100 ms at most. */

@@ -103,6 +103,11 @@ uint64_t time_microseconds(void)
     return clock.khz == 0 ? 0 : (rdtsc() - clock.first) * 1000 / clock.khz;
 }
 
+uint64_t time_work(uint64_t since)
+{
+    return rdtsc() - clock.waited - since;
+}
+
 uint64_t time_waited(void)
 {
     return clock.waited;

@@ -31,6 +31,9 @@ uint64_t time_microseconds(void);
 /* TSC ticks that calibration and other waits took. */
 uint64_t time_waited(void);
 
+/* Work: TSC ticks without such waits. time_work() gives a beginning, and later the ticks since. */
+uint64_t time_work(uint64_t since);
+
 /* Waits about `microseconds`. */
 void time_wait(uint64_t microseconds);
 

@@ -202,7 +202,7 @@ static const struct scenario scenarios[] = {
     {"debug.single_step", SCENARIO_CODE(debug_nops), .run = single_step},
     {"debug.single_step.skip", SCENARIO_CODE(debug_cpuid), .run = single_step_skip},
     {"debug.breakpoint", SCENARIO_CODE(debug_nops), .run = breakpoint,
-     .needs = {{[CONTROL_ENTRY] = ENTRY_LOAD_DEBUG}}},
+     .needs = {{[CONTROL_ENTRY] = ENTRY_LOAD_DEBUG}}, .known_of_many = KNOWN_STALE_RIP},
     {"debug.breakpoint.write", SCENARIO_CODE(debug_write), .run = breakpoint_write,
      .needs = {{[CONTROL_ENTRY] = ENTRY_LOAD_DEBUG}}},
     {"debug.general_detect", SCENARIO_CODE(debug_dr7), .run = general_detect,

@@ -10,8 +10,7 @@
 #include "selftest/rig.h"
 #include "vmx/advance.h"
 
-#define INTERRUPTIBILITY_NMI BIT(3)
-#define NMI_UNBLOCKING       BIT(12) /* of the VM-exit interruption information: due to IRET */
+#define NMI_UNBLOCKING BIT(12) /* of the VM-exit interruption information: due to IRET */
 
 /* Of the pending debug exceptions, and of the exit qualification of #DB and DR6 alike. */
 #define DEBUG_B0      BIT(0)

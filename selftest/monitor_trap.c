@@ -53,8 +53,9 @@ static void want_trap_in_handler(struct rig *rig, unsigned vector, uint64_t rip)
     handler = rig->exit->rip;
     rig_want(rig, "IDT-vectoring information's valid bit",
              vmread(VMCS_IDT_VECTORING_INFO) & INTERRUPTION_VALID, 0);
+    (void)rig_switch(rig, CONTROL_PRIMARY, PRIMARY_MONITOR_TRAP, false);
     if (rig_expect_event(rig, vector)) {
-        rig_want(rig, "RIP of the exit", handler, rig->exit->rip);
+        rig_want(rig, "RIP of the exit", handler, rig->exit->rip - RIG_VMCALL_OFFSET);
         rig_want(rig, "the saved RIP", rig->event.rip, rip);
     }
 }
@@ -124,9 +125,9 @@ static const struct scenario scenarios[] = {
     {"primary.monitor_trap", SCENARIO_CODE(trap_plain), .run = trap_plain,
      .needs = {{[CONTROL_PRIMARY] = PRIMARY_MONITOR_TRAP}}},
     {"primary.monitor_trap.fault", SCENARIO_CODE(trap_fault), .run = trap_fault,
-     .needs = {{[CONTROL_PRIMARY] = PRIMARY_MONITOR_TRAP}}},
+     .needs = {{[CONTROL_PRIMARY] = PRIMARY_MONITOR_TRAP}}, .known_of_many = KNOWN_STALE_RIP},
     {"primary.monitor_trap.pending", SCENARIO_CODE(trap_plain), .run = trap_pending,
-     .needs = {{[CONTROL_PRIMARY] = PRIMARY_MONITOR_TRAP}}},
+     .needs = {{[CONTROL_PRIMARY] = PRIMARY_MONITOR_TRAP}}, .known_of_many = KNOWN_STALE_RIP},
     {"primary.monitor_trap.injection", SCENARIO_CODE(trap_plain), .run = trap_injection,
      .needs = {{[CONTROL_PRIMARY] = PRIMARY_MONITOR_TRAP}}},
     {"primary.monitor_trap.rep", SCENARIO_CODE(trap_rep), .run = trap_rep,

@@ -64,7 +64,12 @@ static void handler(struct rig *rig)
     }
     event_open_local_apic(rig);
     if (rig_expect_and_skip(rig, EXIT_VMCALL)) {
-        (void)rig_expect_event(rig, VECTOR_NMI);
+        uint64_t vmcall = rig_gpr(rig, RBX) + 1; /* behind the NOP */
+
+        event_set_gate(rig, VECTOR_NMI, vmcall);
+        if (rig_expect(rig, EXIT_VMCALL)) {
+            rig_want(rig, "the RIP of the exit", rig->exit->rip, vmcall);
+        }
     }
     event_unblock_nmis();
 }

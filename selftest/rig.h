@@ -52,6 +52,11 @@ struct known_wrong {
     const char *what;
 };
 
+/* Of Bochs with several processors: docs/emulators.md. */
+#define KNOWN_OF_MANY_MACHINE    "bochs-3.0"
+#define KNOWN_STALE_DISPLACEMENT "an instruction without a displacement tells another one's"
+#define KNOWN_STALE_RIP          "an exit right after an event was delivered saves the RIP before it"
+
 /* A scenario: what it needs, what the guest does, what must be seen. */
 struct scenario {
     const char *name;
@@ -63,11 +68,13 @@ struct scenario {
     uint64_t needs_ept;    /* bits of IA32_VMX_EPT_VPID_CAP, likewise */
     struct known_wrong known_wrong; /* there, failing is TODO; docs/emulators.md proves it */
     const char *known_answer;       /* its note there, to the letter; NULL: whatever it is */
+    const char *known_of_many; /* known wrong of Bochs 3.0, sometimes, with several processors */
 };
 
 #define SCENARIO_CODE(which) .code = code_##which, .code_end = code_##which##_end
 
-#define RIG_HOST_PAGES 8
+#define RIG_HOST_PAGES    8
+#define RIG_VMCALL_OFFSET 1 /* in the guest's handler of an event */
 
 /* What the guest's IDT was given: rig_expect_event(). */
 struct rig_event {

@@ -47,18 +47,19 @@ static bool has_error_code(uint64_t vector)
            vector == VECTOR_AC || vector == VECTOR_CP;
 }
 
-/* VMCALL, then back, without the error code where there is one. */
+/* VMCALL, then back, without the error code where there is one. A NOP stands before it: where Bochs
+ * has several processors, the RIP of an exit is wrong of a handler's first instruction. */
 static void fill_handlers(struct rig *rig, enum rig_mode mode)
 {
     static const uint8_t with_code[][10] = {
-        [RIG_LONG] = {0x0F, 0x01, 0xC1, 0x48, 0x83, 0xC4, 0x08, 0x48, 0xCF},
-        [RIG_PROTECTED] = {0x0F, 0x01, 0xC1, 0x83, 0xC4, 0x04, 0xCF},
-        [RIG_REAL] = {0x0F, 0x01, 0xC1, 0xCF},
+        [RIG_LONG] = {0x90, 0x0F, 0x01, 0xC1, 0x48, 0x83, 0xC4, 0x08, 0x48, 0xCF},
+        [RIG_PROTECTED] = {0x90, 0x0F, 0x01, 0xC1, 0x83, 0xC4, 0x04, 0xCF},
+        [RIG_REAL] = {0x90, 0x0F, 0x01, 0xC1, 0xCF},
     };
     static const uint8_t without[][10] = {
-        [RIG_LONG] = {0x0F, 0x01, 0xC1, 0x48, 0xCF},
-        [RIG_PROTECTED] = {0x0F, 0x01, 0xC1, 0xCF},
-        [RIG_REAL] = {0x0F, 0x01, 0xC1, 0xCF},
+        [RIG_LONG] = {0x90, 0x0F, 0x01, 0xC1, 0x48, 0xCF},
+        [RIG_PROTECTED] = {0x90, 0x0F, 0x01, 0xC1, 0xCF},
+        [RIG_REAL] = {0x90, 0x0F, 0x01, 0xC1, 0xCF},
     };
     uint8_t *handlers = rig_memory(rig, handlers_of(mode));
 
@@ -119,7 +120,8 @@ bool rig_is_event(const struct rig *rig, unsigned *vector)
     }
     at -= handlers_of(rig->mode).value;
     *vector = (unsigned)(at / HANDLER_BYTES);
-    return rig->exit->reason == EXIT_VMCALL && at < PAGE_SIZE && at % HANDLER_BYTES == 0;
+    return rig->exit->reason == EXIT_VMCALL && at < PAGE_SIZE &&
+           at % HANDLER_BYTES == RIG_VMCALL_OFFSET;
 }
 
 /* The stack frame's values from the guest's stack pointer on, of 2, 4 or 8 bytes each. */

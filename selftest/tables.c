@@ -123,7 +123,8 @@ static void operand_size(struct rig *rig)
 
 static const struct scenario scenarios[] = {
     {"secondary.descriptor_table", SCENARIO_CODE(tables), .run = descriptor_table,
-     .needs = {{[CONTROL_SECONDARY] = SECONDARY_DESCRIPTOR_TABLE}}},
+     .needs = {{[CONTROL_SECONDARY] = SECONDARY_DESCRIPTOR_TABLE}},
+     .known_of_many = KNOWN_STALE_DISPLACEMENT},
     {"secondary.descriptor_table.executed", SCENARIO_CODE(tables_store), .run = executed,
      .needs = {{[CONTROL_SECONDARY] = SECONDARY_DESCRIPTOR_TABLE}}},
     {"secondary.descriptor_table.protected", SCENARIO_CODE(tables_protected), .run = protected_mode,

@@ -75,12 +75,12 @@ $(AUDIT_DOC): tools/audit_doc.c $(AUDIT_SOURCES) $(KNOWN_ERRORS_SOURCES) $(UNIT_
 	@mkdir -p $(@D)
 	@$(UNIT_CC) $(UNIT_CFLAGS) $(filter %.c,$^) -o $@
 
-.PHONY: docs check-docs-audit check-docs-log
+.PHONY: docs check-docs-audit check-docs-log check-docs-matrix
 docs: $(AUDIT_DOC)
 	@$(AUDIT_DOC) > $(AUDIT_DOC).md && cp $(AUDIT_DOC).md docs/audit.md
 	@echo "  docs/audit.md"
 
-check-docs: check-docs-audit check-docs-log
+check-docs: check-docs-audit check-docs-log check-docs-matrix
 
 check-docs-audit: $(AUDIT_DOC)
 	@$(AUDIT_DOC) > $(AUDIT_DOC).md
@@ -92,6 +92,9 @@ check-docs-audit: $(AUDIT_DOC)
 
 check-docs-log:
 	@$(PYTHON) -B docs/check_log.py
+
+check-docs-matrix:
+	@$(PYTHON) -B docs/check_selftest_matrix.py
 
 # How clangd and its like compile each file: CONTRIBUTING.md.
 .PHONY: compile_commands.json

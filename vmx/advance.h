@@ -13,6 +13,7 @@
 
 #define INTERRUPTIBILITY_STI    BIT(0)
 #define INTERRUPTIBILITY_MOV_SS BIT(1)
+#define INTERRUPTIBILITY_NMI    BIT(3)
 #define PENDING_DEBUG_BS        BIT(14)
 
 /* An instruction that completes clears RF, and traps if TF was set. */

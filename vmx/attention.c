@@ -8,6 +8,7 @@
 #include "kernel/string.h"
 #include "vmx/entry_audit.h"
 #include "vmx/report.h"
+#include "vmx/request.h"
 #include "vmx/trace.h"
 #include "vmx/watch.h"
 
@@ -70,7 +71,11 @@ static void populate(struct vcpu *vcpu)
     gpa_t gpa = GPA(ALIGN_DOWN(vcpu->populate.value, PAGE_SIZE));
     void *page;
 
-    if (page_take_cleared(&page) != STATUS_OK) {
+    bool taken = request_lock(vcpu);
+
+    if (guest_access(vcpu->vm, gpa, 1) != NULL) {
+        /* another virtual CPU's touch was first */
+    } else if (page_take_cleared(&page) != STATUS_OK) {
         (void)vm_stop(vcpu, true, 0, "out of memory for the guest");
     } else if (vm_add_memory(vcpu->vm, gpa, hpa_of(page), PAGE_SIZE) != STATUS_OK) {
         page_give(hpa_of(page), 1);
@@ -79,6 +84,7 @@ static void populate(struct vcpu *vcpu)
         log_line("ept", "populated on first touch vm=%u gpa=0x%lx hpa=0x%lx", vcpu->vm->id,
                  gpa.value, hpa_of(page).value);
     }
+    lock_give(&vcpu->vm->lock, taken);
 }
 
 /* To see what a panic says of the last exits. */
@@ -91,11 +97,21 @@ bool attention_serve(struct vcpu *vcpu)
 {
     uint32_t attention;
 
+    if (vcpu->hurries && vcpu->attention == ATTENTION_TRACE) {
+        vcpu->hurries = false;
+        return false;
+    }
+    vcpu->hurries = false;
     if (vcpu->attention & ATTENTION_STEP) {
         watch_settle(vcpu);
     }
     attention = vcpu->attention;
-    vcpu->attention = attention & (ATTENTION_TRACE | ATTENTION_STEP);
+    /* An NMI may set a bit in between. */
+    __atomic_fetch_and(&vcpu->attention, ~attention | ATTENTION_TRACE | ATTENTION_STEP,
+                       __ATOMIC_RELAXED);
+    if (attention & ATTENTION_ASKED) {
+        request_serve(vcpu);
+    }
     if (attention & ATTENTION_TRACE) {
         trace_drain(vcpu);
     }

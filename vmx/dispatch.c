@@ -6,9 +6,11 @@
 #include "vmx/attention.h"
 #include "vmx/handlers.h"
 #include "vmx/inject.h"
+#include "vmx/local_apic_absent.h"
 #include "vmx/qualification.h"
 #include "vmx/report.h"
 #include "vmx/vmcs.h"
+#include "vmx/wait_for_sipi.h"
 #include "vmx/watch.h"
 
 uint64_t vcpu_gpr(const struct vcpu *vcpu, unsigned gpr)
@@ -42,6 +44,18 @@ enum action handle_unexpected(struct vcpu *vcpu)
     return vm_stop(vcpu, true, 0, "unhandled exit %s", exit_reason_name(vcpu->exit->reason));
 }
 
+/* One that nobody here sent is the guest's, if the local APICs are: its own processors send it. */
+static void take_nmi(struct vcpu *vcpu)
+{
+    uint32_t strays = this_cpu()->nmi_count;
+
+    __asm__ volatile("int $2" : : : "memory");
+    if (this_cpu()->nmi_count != strays && vcpu->vm->alone && vcpu->vm->vcpu_count > 1) {
+        this_cpu()->nmi_count = strays;
+        inject_nmi(vcpu);
+    }
+}
+
 /* An NMI or a machine check while the guest ran is the host's: it is handed to the host's own
  * handler, whose IRET also ends the blocking of NMIs. No other exception is intercepted. */
 static enum action handle_exception_or_nmi(struct vcpu *vcpu)
@@ -53,7 +67,7 @@ static enum action handle_exception_or_nmi(struct vcpu *vcpu)
     }
     switch (FIELD_GET(INTERRUPTION_VECTOR, vcpu->exit->interruption)) {
     case VECTOR_NMI:
-        __asm__ volatile("int $2");
+        take_nmi(vcpu);
         return ACTION_RESUME;
     case VECTOR_MC:
         __asm__ volatile("int $18");
@@ -135,6 +149,9 @@ static enum action handle_ept_violation(struct vcpu *vcpu)
     if (is_lazy(vcpu->vm, gpa)) {
         return vcpu_populate(vcpu, gpa);
     }
+    if (local_apic_absent(vcpu, &action)) {
+        return action;
+    }
     if (is_hooks(vcpu, &action)) {
         return action;
     }
@@ -168,6 +185,8 @@ enum action (*const exit_handlers[EXIT_REASONS + 1])(struct vcpu *vcpu) = {
     [EXIT_EXCEPTION_OR_NMI] = handle_exception_or_nmi,
     [EXIT_EXTERNAL_INTERRUPT] = handle_external_interrupt,
     [EXIT_TRIPLE_FAULT] = handle_triple_fault,
+    [EXIT_INIT] = handle_init,
+    [EXIT_SIPI] = handle_sipi,
     [EXIT_TASK_SWITCH] = handle_task_switch,
     [EXIT_CPUID] = handle_cpuid,
     [EXIT_GETSEC] = handle_hidden,

@@ -19,7 +19,7 @@ static const void *guest_at(const struct physical_reader *reader, hpa_t address,
 
 static struct guest_translation translation(const struct vm *vm, const struct guest_mode *mode)
 {
-    const struct vmx_capabilities *can = vm->vcpu->capabilities;
+    const struct vmx_capabilities *can = vm->vcpus[0]->capabilities;
     struct guest_translation guest = {
         .cr0 = mode->cr0,
         .cr3 = mode->cr3,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "vmx/inject.h"
 
+#include "vmx/advance.h"
 #include "vmx/handlers.h"
 #include "vmx/mutant.h"
 #include "vmx/vmcs.h"
@@ -105,4 +106,16 @@ void reinject_vectored_event(const struct vcpu *vcpu)
     inject(exit->vectoring & (uint32_t)(INTERRUPTION_VALID | INTERRUPTION_ERROR_CODE |
                                         INTERRUPTION_TYPE | INTERRUPTION_VECTOR),
            exit->vectoring_error, length);
+}
+
+void inject_nmi(const struct vcpu *vcpu)
+{
+    (void)vcpu;
+    if (!(vmread(VMCS_GUEST_INTERRUPTIBILITY) &
+          (INTERRUPTIBILITY_NMI | INTERRUPTIBILITY_MOV_SS | INTERRUPTIBILITY_STI)) &&
+        !(vmread(VMCS_ENTRY_INTERRUPTION_INFO) & INTERRUPTION_VALID)) {
+        inject((uint32_t)(INTERRUPTION_VALID | VECTOR_NMI |
+                          FIELD_PUT(INTERRUPTION_TYPE, INTERRUPTION_NMI)),
+               0, 0);
+    }
 }

@@ -12,8 +12,10 @@
  * it. Once, before the VM is first entered. */
 void invept_prepare(struct vm *vm, const struct vcpu *vcpu);
 
-/* For who has changed an entry by hand: all that is cached of the space goes. */
+/* For who has changed an entry by hand: all that is cached of the space goes, on every processor
+ * that runs the VM; and on the running one alone. */
 void invept_now(const struct vcpu *vcpu);
+void invept_here(const struct vcpu *vcpu);
 
 /* Nothing is left of any space, such as an earlier VM's whose tables stood at the same place. */
 void invept_everything(const struct vcpu *vcpu);

@@ -21,7 +21,9 @@
 #include "vmx/map_log.h"
 #include "vmx/mutant.h"
 #include "vmx/pml.h"
+#include "vmx/request.h"
 #include "vmx/run.h"
+#include "vmx/secondaries.h"
 #include "vmx/setup.h"
 #include "vmx/trace.h"
 #include "vmx/vector_state.h"
@@ -31,7 +33,8 @@
 
 #define VCPU_PAGES (ALIGN_UP(sizeof(struct vcpu), PAGE_SIZE) / PAGE_SIZE)
 
-static struct vcpu *vcpu_create(struct vm *vm, const struct vmx_capabilities *capabilities,
+static struct vcpu *vcpu_create(struct vm *vm, unsigned id,
+                                const struct vmx_capabilities *capabilities,
                                 const struct run_request *request)
 {
     struct vcpu *vcpu;
@@ -47,7 +50,9 @@ static struct vcpu *vcpu_create(struct vm *vm, const struct vmx_capabilities *ca
     }
     *(uint32_t *)vcpu->vmcs = (uint32_t)FIELD_GET(VMX_BASIC_REVISION, capabilities->basic);
     vcpu->vm = vm;
-    vcpu->vpid = (uint16_t)(vm->id + 1); /* 0 is the hypervisor's */
+    vcpu->id = id;
+    vcpu->processor = this_cpu()->number;
+    vcpu->vpid = (uint16_t)(vm->id * VM_MAX_VCPUS + id + 1); /* 0 is the hypervisor's */
     vcpu->limit = request->limit != 0 ? request->limit : UINT64_MAX;
     vcpu->provoke = strcmp(request->provoke, "exit") == 0;
     if (vcpu->provoke) {
@@ -57,6 +62,7 @@ static struct vcpu *vcpu_create(struct vm *vm, const struct vmx_capabilities *ca
     vcpu->attention = request->trace == TRACE_LIVE ? ATTENTION_TRACE : 0;
     vcpu->exit = &vcpu->ring[0];
     vcpu->frame.gpr[RDI] = vm->start.rdi;
+    vcpu->frame.gpr[RSI] = vm->start.rsi;
     vcpu->cr0_fixed0 = capabilities->cr0_fixed0;
     vcpu->cr0_fixed1 = capabilities->cr0_fixed1;
     vcpu->cr4_fixed0 = capabilities->cr4_fixed0;
@@ -64,19 +70,21 @@ static struct vcpu *vcpu_create(struct vm *vm, const struct vmx_capabilities *ca
     vcpu->io_information = capabilities->basic & VMX_BASIC_IO_INFO;
     vcpu->ept_pointer = MUTATE(EPT_POINTER, ept_pointer(&vm->ept, &vm->ept_abilities));
     vcpu->capabilities = capabilities;
-    invept_prepare(vm, vcpu);
+    if (id == 0) {
+        invept_prepare(vm, vcpu);
+    }
     vcpu->audit = request->audit;
     audit_facts_read(&vcpu->facts);
     for (unsigned reason = 0; reason <= EXIT_REASONS; reason++) {
         vcpu->statistics[reason].least = UINT64_MAX;
     }
-    vm->vcpu = vcpu;
+    vm->vcpus[id] = vcpu;
     return vcpu;
 }
 
 static void vcpu_destroy(struct vcpu *vcpu)
 {
-    vcpu->vm->vcpu = NULL;
+    vcpu->vm->vcpus[vcpu->id] = NULL;
     watch_stop(vcpu);
     pml_stop(vcpu);
     eptp_list_stop(vcpu);
@@ -175,7 +183,7 @@ static enum status prepare(struct vcpu *vcpu, const struct vmx_capabilities *cap
              "host-rsp=0x%lx msr-bitmap=0x%lx",
              vcpu->vm->id, vmread(VMCS_GUEST_RIP), vmread(VMCS_GUEST_RSP), vmread(VMCS_GUEST_CR3),
              vmread(VMCS_HOST_RIP), vmread(VMCS_HOST_RSP), vmread(VMCS_MSR_BITMAP));
-    if (vcpu->vm->hooks->prepare != NULL &&
+    if (vcpu->id == 0 && vcpu->vm->hooks->prepare != NULL &&
         vcpu->vm->hooks->prepare(vcpu, why, sizeof(why)) != STATUS_OK) {
         (void)vm_stop(vcpu, true, 0, "%s", why);
         return STATUS_UNSUPPORTED;
@@ -215,7 +223,13 @@ static void check_host_state(const struct vcpu *vcpu)
 struct vcpu *vm_prepare(struct vm *vm, const struct vmx_operation *operation,
                         const struct run_request *request)
 {
-    struct vcpu *vcpu = vcpu_create(vm, &operation->capabilities, request);
+    return vm_prepare_vcpu(vm, 0, operation, request);
+}
+
+struct vcpu *vm_prepare_vcpu(struct vm *vm, unsigned id, const struct vmx_operation *operation,
+                             const struct run_request *request)
+{
+    struct vcpu *vcpu = vcpu_create(vm, id, &operation->capabilities, request);
     enum status status;
 
     if (strcmp(request->provoke, "unhandled") == 0) {
@@ -246,23 +260,45 @@ void vcpu_begin(struct vcpu *vcpu)
     this_cpu()->tenant = vcpu;
     host_state_save(&vcpu->host);
     vector_state_reset();
+    request_begin(vcpu);
 }
 
-void vcpu_end(const struct vcpu *vcpu)
+void vcpu_end(struct vcpu *vcpu)
 {
+    request_end_of(vcpu);
     host_state_restore(&vcpu->host);
     vector_state_reset();
     this_cpu()->tenant = NULL;
 }
 
+void vm_start_ready(struct vm_start *together)
+{
+    if (together != NULL) {
+        __atomic_fetch_sub(&together->awaited, 1, __ATOMIC_ACQ_REL);
+    }
+}
+
+static void start_together(struct vm_start *together)
+{
+    vm_start_ready(together);
+    while (together != NULL && __atomic_load_n(&together->awaited, __ATOMIC_ACQUIRE) != 0) {
+        cpu_pause();
+    }
+}
+
 /* From the first entry to the last exit, and the processor as it was. */
-static void run(struct vcpu *vcpu)
+static void run(struct vcpu *vcpu, const struct run_request *request)
 {
     struct vm *vm = vcpu->vm;
 
+    if (!secondaries_start(vcpu, request)) {
+        return;
+    }
     vcpu_begin(vcpu);
     log_line("vm", "launch by VMLAUNCH vm=%u vcpu=%u guest=%s", vm->id, vcpu->id, vm->guest);
     console_drain(); /* a guest that stops the processor would keep what is still in the FIFO */
+    start_together(vm->together);
+    vm->together = NULL;
     vm->waited = console_waited() + time_waited();
     vm->first_entry = rdtsc();
     (void)vmx_count_take(); /* those of the preparation */
@@ -300,8 +336,9 @@ void vm_run(struct vm *vm, const struct vmx_operation *operation, const struct r
     }
     log_memory(vm);
     if (audit_before_launch(vcpu)) {
-        run(vcpu);
+        run(vcpu, request);
     }
+    secondaries_end(vm);
     if (request->walk.rip == WALK_RIP_ALWAYS || vm->end.failed) {
         map_log(vm);
     }
@@ -309,9 +346,9 @@ void vm_run(struct vm *vm, const struct vmx_operation *operation, const struct r
     if (vm->hooks->finish != NULL) {
         vm->hooks->finish(vcpu);
     }
-    vm->exits = vcpu->exits;
+    vm->exits += vcpu->exits;
     vm->entered = was_entered(vcpu);
-    log_end(vm, vcpu->id, vcpu->exits);
+    log_end(vm, vcpu->id, vm->exits);
     if (vm->entered) {
         statistics_log(vcpu);
     }

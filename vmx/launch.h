@@ -34,10 +34,14 @@ struct vcpu *vm_prepare(struct vm *vm, const struct vmx_operation *operation,
                         const struct run_request *request);
 void vm_release(struct vcpu *vcpu);
 
+/* The same for virtual CPU `id`, on the processor that is to run it. */
+struct vcpu *vm_prepare_vcpu(struct vm *vm, unsigned id, const struct vmx_operation *operation,
+                             const struct run_request *request);
+
 /* Takes the running processor for a prepared vcpu, and gives it back as it was: around all entries.
  */
 void vcpu_begin(struct vcpu *vcpu);
-void vcpu_end(const struct vcpu *vcpu);
+void vcpu_end(struct vcpu *vcpu);
 
 /*
  * Prepares the VM, audits its VMCS, launches it and runs it until it ends; vm->end tells how, and
@@ -46,6 +50,9 @@ void vcpu_end(const struct vcpu *vcpu);
  */
 void vm_run(struct vm *vm, const struct vmx_operation *operation,
             const struct run_request *request);
+
+/* One VM less is awaited: for one that will not be entered, in place of vm_run(). */
+void vm_start_ready(struct vm_start *together);
 
 /* Gives back all memory of the VM, the guest's included. */
 void vm_destroy(struct vm *vm);

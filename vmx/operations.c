@@ -8,6 +8,7 @@
 #include "kernel/memory.h"
 #include "kernel/processors.h"
 #include "kernel/string.h"
+#include "kernel/time.h"
 
 /* Of one processor, written by it alone, in a page of its own. */
 struct machine_cpu {
@@ -133,12 +134,15 @@ static void leave_now(void)
 
 void vmx_probe_others(void)
 {
+    uint64_t begun = time_work(0);
     unsigned offering = 0;
     unsigned alike = 0;
+    uint64_t work;
 
     take_areas();
     processors_set_leave(leave_now);
     processors_do_all(probe, NULL);
+    work = time_work(begun);
     if (processors_there() == 1) {
         return;
     }
@@ -153,8 +157,8 @@ void vmx_probe_others(void)
             alike += log_differences(i) == 0;
         }
     }
-    log_line("vmx", "processors that offer VT-x there=%u offering=%u alike=%u", processors_there(),
-             offering, alike);
+    log_line("vmx", "processors that offer VT-x there=%u offering=%u alike=%u work=%lu",
+             processors_there(), offering, alike, work);
 }
 
 /* The others do it silently, unless it fails. */
@@ -193,9 +197,11 @@ enum status vmx_enter_everywhere(bool verbose)
     operations.verbose = verbose;
     enter(&status);
     if (status == STATUS_OK && processors_there() > 1) {
+        uint64_t begun = time_work(0);
+
         processors_do_all(enter_other, &self);
-        log_line("vmx", "VMX operation entered on the other processors too there=%u",
-                 processors_there());
+        log_line("vmx", "VMX operation entered on the other processors too there=%u work=%lu",
+                 processors_there(), time_work(begun));
     }
     return status;
 }

@@ -98,6 +98,10 @@ void trace_panic(void)
 
 void statistics_log(const struct vcpu *vcpu)
 {
+    if (vcpu->ipis + vcpu->ipis_dropped != 0) {
+        log_line("stat", "interrupt commands vm=%u vcpu=%u delivered=%lu dropped=%lu", vcpu->vm->id,
+                 vcpu->id, vcpu->ipis, vcpu->ipis_dropped);
+    }
     log_line("stat", "exits by reason, cost in TSC ticks from exit to next entry vm=%u exits=%lu",
              vcpu->vm->id, vcpu->exits);
     for (unsigned reason = 0; reason <= EXIT_REASONS; reason++) {

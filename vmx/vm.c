@@ -55,13 +55,13 @@ enum action vm_stop(struct vcpu *vcpu, bool failed, unsigned code, const char *f
     va_list arguments;
 
     vcpu->attention |= ATTENTION_END;
-    if (!end->ended) {
-        end->ended = true;
+    if (!__atomic_exchange_n(&end->claimed, true, __ATOMIC_ACQ_REL)) {
         end->failed = failed;
         end->code = code;
         va_start(arguments, format);
         format_text_v(end->why, sizeof(end->why), format, arguments);
         va_end(arguments);
+        __atomic_store_n(&end->ended, true, __ATOMIC_RELEASE);
     }
     return ACTION_STOP;
 }
@@ -106,7 +106,8 @@ enum status vm_create(struct vm *vm, unsigned id, const char *guest,
     *vm = (struct vm){.id = id,
                       .guest = guest,
                       .pages_before = this_cpu()->pages_held,
-                      .mtrrs = &operation->mtrrs};
+                      .mtrrs = &operation->mtrrs,
+                      .vcpu_count = 1};
     if (!control_offered(capabilities, CONTROL_SECONDARY, SECONDARY_EPT) ||
         !(capabilities->ept_vpid & EPT_CAP_WALK_4)) {
         log_line("ept",

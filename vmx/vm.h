@@ -8,6 +8,7 @@
 #include "ept/ept.h"
 #include "ept/invalidate.h"
 #include "kernel/cpu.h"
+#include "kernel/lock.h"
 #include "kernel/options.h"
 #include "kernel/status.h"
 #include "kernel/types.h"
@@ -58,6 +59,7 @@ enum attention {
     ATTENTION_WATCH = 128,  /* print what watches have reported */
     ATTENTION_STEP = 256,   /* an instruction is stepped for a watch: was it done otherwise? */
     ATTENTION_GUEST = 512,  /* vm_hooks.attend */
+    ATTENTION_ASKED = 1024, /* serve what another processor asks: request.h */
 };
 
 struct exit_statistics {
@@ -67,18 +69,33 @@ struct exit_statistics {
 };
 
 /* How a VM ended. */
+struct run_request;
+
 struct vm_end {
+    bool claimed; /* by the virtual CPU that says how */
     bool ended, failed;
     unsigned code;
     char why[64];
     enum status status; /* of a vm_prepare() that failed */
 };
 
+/* What other processors write: with room around it, so that nothing else is in its line of memory.
+ */
+struct vcpu_mail {
+    uint8_t before[64];
+    uint32_t asked; /* enum vcpu_request */
+    bool running;   /* from its first entry to its last exit */
+    bool waits;     /* for a start-up IPI: no NMI reaches it */
+    uint8_t after[58];
+};
+
 struct vcpu {
     struct vcpu_frame frame; /* first: entry.asm */
     struct vm *vm;
     unsigned id;
+    unsigned processor; /* the one that runs it */
     bool launched;
+    bool hurries; /* to where the next start-up IPI is not lost: records are logged later */
     uint32_t attention;
     struct vmx_exit *exit; /* the newest: a slot of the ring */
     uint64_t exits, limit; /* limit UINT64_MAX: none */
@@ -116,6 +133,9 @@ struct vcpu {
     struct vmx_exit ring[TRACE_RECORDS];
     uint64_t ring_printed; /* n of the newest exit that has been printed */
     enum trace_mode trace;
+    struct vcpu_mail mail;
+    uint32_t apic[64];           /* local_apic_absent.c: registers, one each 16 bytes */
+    uint64_t ipis, ipis_dropped; /* interrupt commands that reached a virtual CPU, or nobody */
 };
 
 /* What the guest room decides. Each may be NULL: the default that the comment tells. */
@@ -146,9 +166,27 @@ struct vm_hooks {
 struct guest_start {
     gva_t rip, rsp;
     uint64_t cr3;
-    uint64_t rdi;
+    uint64_t rdi, rsi;
     uint64_t gdt_base, tss_base;
     uint16_t gdt_limit;
+};
+
+#define VM_MAX_VCPUS 8
+
+enum secondary_state { SECONDARY_BEGUN, SECONDARY_WAITS, SECONDARY_FAILED };
+
+/* A virtual CPU beside the first: secondaries.c. */
+struct secondary {
+    struct vm *vm;
+    unsigned id;
+    uint32_t state; /* enum secondary_state, told by its processor */
+    const struct run_request *request;
+    uint64_t exits; /* when it has ended */
+};
+
+/* VMs that are to be entered at once. */
+struct vm_start {
+    uint32_t awaited; /* how many are not ready yet */
 };
 
 /* Its EPT points into it: it must not be moved. */
@@ -170,7 +208,13 @@ struct vm {
     const struct mtrrs *mtrrs;    /* what type the memory that it is given has */
     void *msr_bitmap, *io_bitmap; /* one page, two pages */
     struct vm_end end;
-    struct vcpu *vcpu;     /* while it runs */
+    struct vcpu *vcpus[VM_MAX_VCPUS];  /* while they run; [0] is the one that the guest begins on */
+    struct vm_start *together;         /* NULL: entered when ready */
+    bool alone;                        /* no other VM runs: the local APICs are its own */
+    unsigned vcpu_count;               /* at least 1 */
+    unsigned processors[VM_MAX_VCPUS]; /* that run them */
+    struct secondary secondaries[VM_MAX_VCPUS];
+    struct lock lock;      /* over slow work on its EPT */
     uint64_t exits;        /* afterwards: how many there were, */
     uint64_t first_entry;  /* and the TSC before the first entry; 0: none was tried; */
     bool entered;          /* whether the processor let it in; */

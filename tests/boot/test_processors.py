@@ -78,7 +78,7 @@ def test_one_vm_that_fails_fails_the_run_and_the_others_go_on() -> None:
 @pytest.mark.parametrize(
     ("vms", "why"),
     [
-        ("hlt,hlt,hlt", "vms= asks for more VMs than there are processors, 2"),
+        ("hlt,hlt,hlt", "vms= needs more processors than there are, 2"),
         ("hlt,nonsense", "vms= names a guest that there is not: nonsense"),
         ("module", "vms= names a guest that there is not: module"),
     ],
@@ -121,3 +121,110 @@ def test_lines_of_several_processors_stay_whole() -> None:
     run = boot(args=["vms=tour,tour,tour,tour"], cpus=4)
     for line in run.log.splitlines():
         assert re.match(r"\[\d{6}\.\d{6}\] cpu\d+ [a-z]+: ", line), line
+
+
+@pytest.mark.parametrize("cpus", COUNTS)
+@pytest.mark.parametrize("trace", ("live", "ring"))
+def test_a_guest_starts_its_own_processors(cpus: int, trace: str) -> None:
+    run = boot(args=["guest=smp", f"trace={trace}"], cpus=cpus)
+    assert run.status == 0 and run.end().keys["code"] == "0"
+    assert "smp: all have come, and counted together" in run.printed
+    reasons: dict[int, list[str]] = {}
+    for one in run.exits():
+        reasons.setdefault(int(one.keys["vcpu"]), []).append(one.keys["reason"])
+    assert sorted(reasons) == list(range(cpus))
+    for vcpu in range(1, cpus):
+        assert reasons[vcpu].count("CPUID") == (2 if vcpu == cpus - 1 else 1)
+        assert "SIPI" in reasons[vcpu]
+    if cpus > 1:
+        assert "smp: the last one was started once more" in run.printed
+        assert "INIT" in reasons[cpus - 1]
+    assert {one.cpu for one in run.exits() if one.keys["vcpu"] == "0"} == {0}
+    assert "nmis=" not in run.log
+
+
+@pytest.mark.parametrize("cpu", CPUS)
+def test_a_guest_of_many_begins_where_it_is_wanted(cpu: str) -> None:
+    run = boot(args=["guest=smp", "cpu=2", "trace=ring"], cpus=4, cpu=cpu)
+    assert run.status == 0 and run.end().keys["code"] == "0"
+    where = {one.keys["vcpu"]: one.cpu for one in run.exits()}
+    assert where == {"0": 2, "1": 3, "2": 0, "3": 1}
+
+
+def test_two_guests_of_many_start_their_own_processors_alone() -> None:
+    run = boot(args=["vms=smp,smp", "trace=ring"], cpus=4)
+    assert run.status == 0
+    for vm, cpus in ((0, {0, 1}), (1, {2, 3})):
+        assert processors_of(run, vm) == cpus
+        commands = [
+            one.keys for one in run.topic("stat", "interrupt commands") if one.keys["vm"] == str(vm)
+        ]
+        assert [(one["delivered"], one["dropped"]) for one in commands] == [("6", "0")]
+
+
+def test_a_vm_reaches_neither_memory_nor_processors_of_others() -> None:
+    run = boot(args=["vms=spy,smp,spy", "trace=ring"], cpus=4, timeout=120)
+    assert run.status == 0 and run.result is not None
+    ends = {int(one.keys["vm"]): one.keys for one in run.topic("vm", "end")}
+    assert [ends[vm]["code"] for vm in range(3)] == ["0", "0", "0"]
+    for vm in (0, 2):
+        (refused,) = (
+            one.keys
+            for one in run.topic("ept", "EPT violations, each refused")
+            if one.keys["vm"] == str(vm)
+        )
+        assert int(refused["count"]) > 260_000
+        (commands,) = (
+            one.keys for one in run.topic("stat", "interrupt commands") if one.keys["vm"] == str(vm)
+        )
+        assert commands["delivered"] == "0" and int(commands["dropped"]) == 254 * 3 + 3
+    violations = [one for one in run.exits(0) if one.keys["reason"] == "EPT_VIOLATION"]
+    assert violations, "the ring has none of them"
+    assert "nmis=" not in run.log
+
+
+def test_an_exit_costs_the_same_however_many_processors_exit_at_once() -> None:
+    # In Bochs, the TSC of several processors is the mean of their instructions: what one of them
+    # does beside the others shows as a tick or two less. No exit costs more than alone.
+    costs = {}
+    for cpus in COUNTS:
+        run = boot(args=["vms=" + ",".join(["cost"] * cpus), "trace=ring"], cpus=cpus)
+        assert run.status == 0
+        rows = [one.keys for one in run.topic("stat") if one.keys.get("reason") == "CPUID"]
+        assert [row["vm"] for row in rows] == [str(vm) for vm in range(cpus)]
+        assert {row["count"] for row in rows} == {"64"}
+        costs[cpus] = [int(row["max"]) for row in rows]
+    for cpus in COUNTS:
+        assert all(abs(one - costs[1][0]) <= costs[1][0] / 100 for one in costs[cpus])
+
+
+def test_starting_a_processor_costs_at_most_100000_instructions() -> None:
+    for cpus in COUNTS[1:]:
+        run = boot(args=["guest=hlt"], cpus=cpus)
+        records = [
+            *run.topic("cpu", "processors started"),
+            *run.topic("vmx", "processors that offer VT-x"),
+            *run.topic("vmx", "VMX operation entered on the other processors too")[:1],
+        ]
+        assert len(records) == 3
+        assert sum(int(one.keys["work"]) for one in records) <= 100_000 * (cpus - 1)
+
+
+def test_ten_thousand_rounds_of_vms_give_back_every_page() -> None:
+    run = boot(
+        args=["mode=selftest", "select=processors.rounds", "count=10000"], cpus=4, timeout=300
+    )
+    assert run.status == 0
+    assert re.search(r"^ok 1 processors\.rounds # rounds=10000 processors=4 ", run.log, re.M)
+
+
+def test_signals_of_another_processor_make_the_guest_exit() -> None:
+    run = boot(args=["mode=selftest", "select=event.*"], cpus=2)
+    assert run.status == 0
+    for name in ("event.init", "event.sipi", "event.sipi.unseen", "event.nmi_of_another"):
+        assert re.search(rf"^ok \d+ {re.escape(name)}$", run.log, re.M), name
+
+
+def test_the_whole_selftest_passes_with_several_processors() -> None:
+    run = boot(args=["mode=selftest"], cpus=2, timeout=120)
+    assert run.status == 0

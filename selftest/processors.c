@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Scenarios in which another processor sends something to the one that runs the guest. SDM vol. 3C,
+ * "Other Causes of VM Exits"; vol. 3A, "Interrupt Command Register (ICR)". */
+#include "kernel/processors.h"
+#include "kernel/local_apic.h"
+#include "kernel/percpu.h"
+#include "selftest/rig.h"
+#include "vmx/advance.h"
+#include "vmx/wait_for_sipi.h"
+
+extern const char code_processors_loop[], code_processors_loop_end[];
+
+#define DELAY_LOOPS 20000 /* of PAUSE, until the guest has been entered */
+#define VECTOR      0x9A
+
+/* What the other processor sends to this one, some time after. */
+struct sending {
+    uint32_t apic_id, command;
+};
+
+static void send_later(void *context)
+{
+    const struct sending *sending = context;
+
+    for (unsigned i = 0; i < DELAY_LOOPS; i++) {
+        cpu_pause();
+    }
+    local_apic_send(sending->apic_id, sending->command);
+}
+
+/* The other processor, or the scenario is skipped: 0. */
+static unsigned find_other(struct rig *rig)
+{
+    unsigned other = this_cpu()->number == 0 ? 1 : 0;
+
+    if (processors_there() < 2) {
+        rig_skip(rig, "a second processor");
+        return 0;
+    }
+    return other == 0 ? 0 : processor_number(1);
+}
+
+/* Enters the guest, which meets what the other processor sends, and wants that exit. */
+static bool expect_sent(struct rig *rig, uint32_t command, enum exit_reason reason)
+{
+    struct sending sending = {local_apic_id(), command | APIC_ICR_ASSERT};
+    unsigned other = find_other(rig);
+    bool came;
+
+    if (rig->failed || rig->skipped) {
+        return false;
+    }
+    processor_begin(other, send_later, &sending);
+    came = rig_expect(rig, reason);
+    processor_finish(other);
+    return came;
+}
+
+/* It comes between two instructions; no state of the guest changes. */
+static void init_signal(struct rig *rig)
+{
+    rig_set_gpr(rig, RBX, 0x1234);
+    if (expect_sent(rig, APIC_ICR_INIT, EXIT_INIT)) {
+        rig_want_bits(rig, "the place in the loop", rig->exit->rip, ~UINT64_C(0xF), RIG_CODE.value);
+        rig_want(rig, "RBX", rig_gpr(rig, RBX), 0x1234);
+        rig_want_field(rig, VMCS_GUEST_ACTIVITY, ACTIVITY_ACTIVE);
+    }
+}
+
+/* The vector is told; to start the guest is left to the hypervisor. */
+static void startup_ipi(struct rig *rig)
+{
+    if (!(rig->operation->capabilities.misc & VMX_MISC_WAIT_FOR_SIPI)) {
+        rig_skip(rig, "activity state wait-for-SIPI (IA32_VMX_MISC bit 8)");
+        return;
+    }
+    if (find_other(rig) == 0) {
+        return;
+    }
+    vmwrite(VMCS_GUEST_ACTIVITY, ACTIVITY_WAIT_FOR_SIPI);
+    if (expect_sent(rig, APIC_ICR_STARTUP | VECTOR, EXIT_SIPI)) {
+        rig_want(rig, "the vector", rig->exit->qualification, VECTOR);
+        rig_want(rig, "RIP", rig->exit->rip, RIG_CODE.value);
+    }
+}
+
+/* What is saved is what the guest was in before the exit. */
+static void startup_ipi_activity(struct rig *rig)
+{
+    startup_ipi(rig);
+    rig_want_field(rig, VMCS_GUEST_ACTIVITY, ACTIVITY_WAIT_FOR_SIPI);
+}
+
+/* One that does not wait for it does not see it: the NMI behind it is what comes. */
+static void startup_ipi_unseen(struct rig *rig)
+{
+    struct sending sending = {local_apic_id(), APIC_ICR_STARTUP | APIC_ICR_ASSERT | VECTOR};
+    unsigned other = find_other(rig);
+    uint32_t before = this_cpu()->nmi_count;
+
+    if (other != 0) {
+        processor_do(other, send_later, &sending);
+        if (expect_sent(rig, APIC_ICR_NMI, EXIT_EXCEPTION_OR_NMI)) {
+            __asm__ volatile("int $2" : : : "memory");
+        }
+    }
+    this_cpu()->nmi_count = before;
+}
+
+static void nmi(struct rig *rig)
+{
+    uint32_t before = this_cpu()->nmi_count;
+
+    if (expect_sent(rig, APIC_ICR_NMI, EXIT_EXCEPTION_OR_NMI)) {
+        rig_want(rig, "the interruption information", rig->exit->interruption,
+                 INTERRUPTION_VALID | FIELD_PUT(INTERRUPTION_TYPE, INTERRUPTION_NMI) | VECTOR_NMI);
+        __asm__ volatile("int $2" : : : "memory"); /* its IRET ends the blocking of NMIs */
+    }
+    this_cpu()->nmi_count = before;
+}
+
+static const struct scenario scenarios[] = {
+    {"event.init", SCENARIO_CODE(processors_loop), .run = init_signal},
+    {"event.sipi", SCENARIO_CODE(processors_loop), .run = startup_ipi},
+    {"event.sipi.activity", SCENARIO_CODE(processors_loop), .run = startup_ipi_activity,
+     .known_wrong = {"bochs-3.0", "the exit of a start-up IPI saves the activity state active"}},
+    {"event.sipi.unseen", SCENARIO_CODE(processors_loop), .run = startup_ipi_unseen,
+     .needs = {{[CONTROL_PIN] = PIN_NMI}}},
+    {"event.nmi_of_another", SCENARIO_CODE(processors_loop), .run = nmi,
+     .needs = {{[CONTROL_PIN] = PIN_NMI}}},
+};
+
+SCENARIO_SUITE(selftest_processors, scenarios);

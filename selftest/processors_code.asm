@@ -1,0 +1,11 @@
+; SPDX-License-Identifier: BSD-2-Clause
+; The guest of selftest/processors.c.
+
+%include "selftest/code.inc"
+
+section .rodata
+
+CODE processors_loop
+.again: pause
+        jmp .again
+END_CODE
