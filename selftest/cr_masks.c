@@ -6,6 +6,7 @@
  * Page-Directory-Pointer-Table Entries".
  */
 #include "selftest/rig.h"
+#include "vmx/guest_walk.h"
 
 extern const char code_cr0_mask[], code_cr0_mask_end[];
 extern const char code_cr4_mask[], code_cr4_mask_end[];
@@ -151,20 +152,16 @@ static void smsw(struct rig *rig)
     }
 }
 
-#define PTE_PRESENT BIT(0)
-#define PTE_RW      BIT(1)
-#define PDE_LARGE   BIT(7)
-
 /* With EPT, a guest with PAE paging gets its PDPTEs from the fields, whatever its memory has; its
  * MOV to CR3 reads memory; an exit saves them. */
 static void pdptes(struct rig *rig)
 {
     uint64_t *directory = rig_memory(rig, RIG_PAGE_A);
     uint64_t *pointers = rig_memory(rig, RIG_PAGE_B);
-    uint64_t pdpte = RIG_PAGE_A.value | PTE_PRESENT;
+    uint64_t pdpte = RIG_PAGE_A.value | GUEST_PTE_P;
 
     for (uint64_t i = 0; i < 512; i++) {
-        directory[i] = i * 2 * MIB | PTE_PRESENT | PTE_RW | PDE_LARGE;
+        directory[i] = i * 2 * MIB | GUEST_PTE_P | GUEST_PTE_RW | GUEST_PTE_PS;
     }
     pointers[0] = pdpte; /* the page that CR3 has first stays empty */
     pointers[3] = pdpte;

@@ -47,7 +47,7 @@ static void save_debug(struct rig *rig)
 /* 1: the guest is in IA-32e mode, where its other state must agree. */
 static void ia32e_guest(struct rig *rig)
 {
-    rig_give_msr(rig, MSR_IA32_EFER);
+    rig_pass_msr(rig, MSR_IA32_EFER, true);
     if (rig_expect_and_skip(rig, EXIT_VMCALL)) {
         rig_want_bits(rig, "IA32_EFER as the guest reads it", rig_gpr(rig, RBX),
                       EFER_LMA | EFER_LME, EFER_LMA | EFER_LME);
@@ -63,7 +63,7 @@ static void ia32e_guest_protected(struct rig *rig)
 {
     bool tells = rig->operation->capabilities.misc & VMX_MISC_STORES_LMA;
 
-    rig_give_msr(rig, MSR_IA32_EFER);
+    rig_pass_msr(rig, MSR_IA32_EFER, true);
     rig_go_protected(rig, true, CODE_32);
     if (rig_expect_and_skip(rig, EXIT_VMCALL)) {
         rig_want_bits(rig, "IA32_EFER as the guest reads it", rig_gpr(rig, RBX),
@@ -85,7 +85,7 @@ static void host_64(struct rig *rig)
 {
     uint64_t error;
 
-    rig_give_msr(rig, MSR_IA32_EFER);
+    rig_pass_msr(rig, MSR_IA32_EFER, true);
     rig_go_protected(rig, true, CODE_32);
     vmwrite(VMCS_GUEST_EFER, EFER_NXE);
     (void)rig_switch(rig, CONTROL_EXIT, EXIT_LOAD_EFER, false);
@@ -104,22 +104,49 @@ static void host_64(struct rig *rig)
     }
 }
 
-/* 1: the secondary VM-exit controls count, and so a reserved bit in them; 0: their field is not
- * looked at. */
-static void exit_secondary(struct rig *rig)
+/* A control that activates others. 1: they count, and so a reserved bit in them; 0: their field is
+ * not looked at. */
+struct activation {
+    enum control_group group;
+    uint32_t control;
+    enum control_group activated;
+    const struct vmcs_field *field;
+};
+
+static void activate(struct rig *rig, const struct activation *activation)
 {
-    uint32_t offered = rig->operation->capabilities.range[CONTROL_EXIT2].may_be_1;
+    uint32_t offered = rig->operation->capabilities.range[activation->activated].may_be_1;
     uint32_t reserved = ~offered & (offered + 1);
 
-    vmwrite(VMCS_SECONDARY_EXIT_CONTROLS, reserved);
+    vmwrite(*activation->field, reserved);
     (void)rig_expect_refused(rig, VM_ERROR_CONTROLS);
-    vmwrite(VMCS_SECONDARY_EXIT_CONTROLS, 0);
+    vmwrite(*activation->field, 0);
     (void)rig_expect_and_skip(rig, EXIT_VMCALL);
-    if (rig_switch(rig, CONTROL_EXIT, EXIT_SECONDARY, false)) {
-        vmwrite(VMCS_SECONDARY_EXIT_CONTROLS, reserved);
+    if (rig_switch(rig, activation->group, activation->control, false)) {
+        vmwrite(*activation->field, reserved);
         (void)rig_expect(rig, EXIT_VMCALL);
-        vmwrite(VMCS_SECONDARY_EXIT_CONTROLS, 0);
+        vmwrite(*activation->field, 0);
     }
+}
+
+static void exit_secondary(struct rig *rig)
+{
+    activate(rig, &(const struct activation){CONTROL_EXIT, EXIT_SECONDARY, CONTROL_EXIT2,
+                                             &VMCS_SECONDARY_EXIT_CONTROLS});
+}
+
+static void primary_tertiary(struct rig *rig)
+{
+    activate(rig, &(const struct activation){CONTROL_PRIMARY, PRIMARY_TERTIARY, CONTROL_TERTIARY,
+                                             &VMCS_TERTIARY_CONTROLS});
+}
+
+/* 1, outside SMM, where no guest of Lintel's can be: the entry is refused. 0: it is not. */
+static void only_in_smm(struct rig *rig)
+{
+    (void)rig_expect_refused(rig, VM_ERROR_CONTROLS);
+    (void)rig_switch(rig, CONTROL_ENTRY, ENTRY_SMM | ENTRY_DUAL_MONITOR, false);
+    (void)rig_expect(rig, EXIT_VMCALL);
 }
 
 /* The MSR is 0, its shadow 1; the guest writes bits 0 and 1. */
@@ -129,7 +156,7 @@ static bool begin_spec_ctrl(struct rig *rig, uint64_t *now)
         rig_skip(rig, "IA32_SPEC_CTRL (CPUID.07H:EDX bit 26)");
         return false;
     }
-    rig_give_msr(rig, MSR_IA32_SPEC_CTRL);
+    rig_pass_msr(rig, MSR_IA32_SPEC_CTRL, true);
     wrmsr(MSR_IA32_SPEC_CTRL, 0);
     vmwrite(VMCS_SPEC_CTRL_MASK, SPEC_CTRL_IBRS);
     vmwrite(VMCS_SPEC_CTRL_SHADOW, SPEC_CTRL_IBRS);
@@ -206,6 +233,14 @@ static const struct scenario scenarios[] = {
     {"entry.ia32e_guest.protected", SCENARIO_CODE(mode), .run = ia32e_guest_protected},
     {"exit.host_64", SCENARIO_CODE(mode), .run = host_64,
      .needs = {{[CONTROL_EXIT] = EXIT_HOST_64}}},
+    {"entry.smm", SCENARIO_CODE(debug), .run = only_in_smm,
+     .needs = {{[CONTROL_ENTRY] = ENTRY_SMM}},
+     .known_wrong = {"bochs-3.0", "refuses entry to SMM as guest state"},
+     .known_answer = "the entry was not refused, but came to ENTRY_FAILURE_GUEST"},
+    {"entry.dual_monitor", SCENARIO_CODE(debug), .run = only_in_smm,
+     .needs = {{[CONTROL_ENTRY] = ENTRY_DUAL_MONITOR}}},
+    {"primary.tertiary", SCENARIO_CODE(debug), .run = primary_tertiary,
+     .needs = {{[CONTROL_PRIMARY] = PRIMARY_TERTIARY}}},
     {"exit.secondary", SCENARIO_CODE(debug), .run = exit_secondary,
      .needs = {{[CONTROL_EXIT] = EXIT_SECONDARY}}},
     {"tertiary.spec_ctrl", SCENARIO_CODE(spec_ctrl), .run = spec_ctrl,

@@ -7,12 +7,9 @@
  */
 #include "kernel/fault.h"
 #include "selftest/rig.h"
+#include "vmx/guest_walk.h"
 
 extern const char code_kept_msr[], code_kept_msr_end[];
-extern const char code_cet_ssp[], code_cet_ssp_end[];
-
-#define PDE_WRITABLE BIT(1)
-#define PDE_DIRTY    BIT(6)
 
 /* An MSR that is kept apart for guest and host. */
 struct kept_msr {
@@ -59,7 +56,7 @@ static bool begin(struct rig *rig, const struct kept_msr *row, uint64_t *now)
         rig_skip(rig, row->name);
         return false;
     }
-    rig_give_msr(rig, row->msr);
+    rig_pass_msr(rig, row->msr, true);
     rig_set_gpr(rig, RCX, row->msr);
     rig_set_gpr(rig, RSI, *now);
     return true;
@@ -229,26 +226,6 @@ static void exit_any(struct rig *rig)
     }
 }
 
-/* SSP is in no MSR: a guest reads it where shadow stacks are on. It is saved at each exit. The
- * second 2 MiB of the guest become a shadow stack: read-only, and dirty. */
-static void entry_load_ssp(struct rig *rig)
-{
-    uint64_t *directory = rig_memory(rig, GPA(RIG_TABLES.value + 2 * PAGE_SIZE));
-    uint64_t top = RIG_MEMORY - PAGE_SIZE;
-    uint64_t s_cet = rdmsr(MSR_IA32_S_CET);
-
-    fill_fields(rig);
-    directory[1] = (directory[1] & ~(uint64_t)PDE_WRITABLE) | PDE_DIRTY;
-    vmwrite(VMCS_GUEST_CR4, vmread(VMCS_GUEST_CR4) | CR4_CET);
-    vmwrite(VMCS_GUEST_S_CET, S_CET_SH_STK_EN);
-    vmwrite(VMCS_GUEST_SSP, top);
-    if (rig_expect_and_skip(rig, EXIT_VMCALL)) {
-        rig_want(rig, "SSP", rig_gpr(rig, RBX), top);
-        rig_want_field(rig, VMCS_GUEST_SSP, top + 8);
-    }
-    wrmsr(MSR_IA32_S_CET, s_cet); /* the exit has left the guest's */
-}
-
 static const struct scenario scenarios[] = {
     {"entry.load_pat", SCENARIO_CODE(kept_msr), .run = entry_load,
      .needs = {{[CONTROL_ENTRY] = ENTRY_LOAD_PAT}}},
@@ -301,8 +278,6 @@ static const struct scenario scenarios[] = {
      .needs = {{[CONTROL_ENTRY] = ENTRY_LOAD_CET}}},
     {"exit.load_cet", SCENARIO_CODE(kept_msr), .run = exit_any,
      .needs = {{[CONTROL_EXIT] = EXIT_LOAD_CET}}},
-    {"entry.load_cet.ssp", SCENARIO_CODE(cet_ssp), .run = entry_load_ssp,
-     .needs = {{[CONTROL_ENTRY] = ENTRY_LOAD_CET}}},
 };
 
 SCENARIO_SUITE(selftest_entry_exit_msrs, scenarios);

@@ -18,10 +18,3 @@ CODE kept_msr
         vmcall
         jmp .again
 END_CODE
-
-CODE cet_ssp
-        db 0xF3, 0x48, 0x0F, 0x1E, 0xCB ; rdsspq rbx
-        mov eax, 1
-        db 0xF3, 0x48, 0x0F, 0xAE, 0xE8 ; incsspq rax
-        vmcall
-END_CODE

@@ -246,13 +246,15 @@ static void large_and_small(struct rig *rig)
 }
 
 static const struct scenario scenarios[] = {
-    {"ept.pointer", SCENARIO_CODE(ept_far), .run = pointer},
-    {"ept.reserved_bits", SCENARIO_CODE(ept_far), .run = reserved_bits},
-    {"ept.ignore_pat", SCENARIO_CODE(ept_far), .run = ignore_pat},
-    {"ept.page_2m", SCENARIO_CODE(ept_far_write), .run = page_2m, .needs_ept = EPT_CAP_2M},
-    {"ept.page_2m.bit_12", SCENARIO_CODE(ept_far), .run = page_2m_bit_12, .needs_ept = EPT_CAP_2M,
+    {"ept.pointer", SCENARIO_CODE(ept_far), .run = pointer, .roomy = true},
+    {"ept.reserved_bits", SCENARIO_CODE(ept_far), .run = reserved_bits, .roomy = true},
+    {"ept.ignore_pat", SCENARIO_CODE(ept_far), .run = ignore_pat, .roomy = true},
+    {"ept.page_2m", SCENARIO_CODE(ept_far_write), .run = page_2m, .roomy = true,
+     .needs_ept = EPT_CAP_2M},
+    {"ept.page_2m.bit_12", SCENARIO_CODE(ept_far), .run = page_2m_bit_12, .roomy = true,
+     .needs_ept = EPT_CAP_2M,
      .known_wrong = {"bochs-3.0", "takes bit 12 of a PDE that maps 2 MiB for no reserved bit"}},
-    {"ept.large_and_small", SCENARIO_CODE(ept_far), .run = large_and_small,
+    {"ept.large_and_small", SCENARIO_CODE(ept_far), .run = large_and_small, .roomy = true,
      .needs_ept = EPT_CAP_2M},
 };
 

@@ -9,7 +9,7 @@ extern const char code_ept_touch[], code_ept_touch_end[];
 extern const char code_ept_many[], code_ept_many_end[];
 extern const char code_ept_random[], code_ept_random_end[];
 
-#define PAGES  (RIG_MEMORY / PAGE_SIZE)
+#define PAGES  (RIG_ROOMY / PAGE_SIZE)
 #define TABLES 6 /* pages of the guest's own paging structures, from 1000H on */
 
 /* What was seen of each page of the guest's memory. */
@@ -48,7 +48,7 @@ static void take_logged(void *context, gpa_t page)
 /* Every page by itself, and nothing touched so far. */
 static void start_clean(struct rig *rig)
 {
-    for (uint64_t gpa = 0; gpa < RIG_MEMORY; gpa += PAGE_SIZE) {
+    for (uint64_t gpa = 0; guest_access(&rig->vm, GPA(gpa), PAGE_SIZE) != NULL; gpa += PAGE_SIZE) {
         rig_protect(rig, GPA(gpa), EPT_RWX);
     }
     ept_harvest(&rig->vm.ept, NULL, NULL);
@@ -127,13 +127,17 @@ static void pml_full(struct rig *rig)
     rig_want(rig, "records are each of another page", pages.records <= wanted + TABLES, 1);
 }
 
-/* The same sum as the guest's. */
-static void choose_pages(uint64_t seed, unsigned count, bool chosen[PAGES])
+/* The same sum as the guest's. Gives the number of the last page. */
+static uint64_t choose_pages(uint64_t seed, unsigned count, bool chosen[PAGES])
 {
+    uint64_t page = 0;
+
     for (; count != 0; count--) {
         seed = seed * 1103515245 + 12345;
-        chosen[number(RIG_MANY) + (seed >> 16 & 0x7F)] = true;
+        page = number(RIG_MANY) + (seed >> 16 & 0x7F);
+        chosen[page] = true;
     }
+    return page;
 }
 
 /* Dirty flags, log and guest agree on the set of pages; beside them stand the guest's own paging
@@ -141,15 +145,16 @@ static void choose_pages(uint64_t seed, unsigned count, bool chosen[PAGES])
 static void pml_agrees(struct rig *rig)
 {
     unsigned count = 50;
+    uint64_t last;
     bool chosen[PAGES] = {false};
     struct touched pages;
 
     if (!start_pml(rig)) {
         return;
     }
-    rig_set_gpr(rig, RSI, 0xB1F);
+    rig_set_gpr(rig, RSI, rig->seed);
     rig_set_gpr(rig, RCX, count);
-    choose_pages(0xB1F, count, chosen);
+    last = choose_pages(rig->seed, count, chosen);
     if (!rig_expect_and_skip(rig, EXIT_VMCALL)) {
         return;
     }
@@ -162,6 +167,7 @@ static void pml_agrees(struct rig *rig)
         rig_want(rig, "dirty, against what the guest wrote", pages.dirty[i] && !own, chosen[i]);
     }
     rig_want(rig, "dirty, of the guest's PML4", pages.dirty[1], 1);
+    rig_note(rig, "seed 0x%lx, the last page 0x%lx", rig->seed, last * PAGE_SIZE);
 }
 
 /* Once more, from the code's start. */
@@ -207,7 +213,7 @@ static void pml(struct rig *rig)
 static const struct scenario scenarios[] = {
     {"ept.accessed_dirty", SCENARIO_CODE(ept_touch), .run = accessed_dirty,
      .needs_ept = EPT_CAP_AD},
-    {"ept.pml_full", SCENARIO_CODE(ept_many), .run = pml_full, NEEDS_PML},
+    {"ept.pml_full", SCENARIO_CODE(ept_many), .run = pml_full, NEEDS_PML, .roomy = true},
     {"ept.pml_agrees", SCENARIO_CODE(ept_random), .run = pml_agrees, NEEDS_PML},
     {"secondary.pml", SCENARIO_CODE(ept_touch), .run = pml, NEEDS_PML},
 };

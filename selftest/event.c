@@ -4,14 +4,14 @@
 #include "kernel/image.h"
 #include "kernel/local_apic.h"
 #include "selftest/needs.h"
+#include "vmx/msr_bitmap.h"
 
 #define EVENT_BITS                                                                                 \
     (INTERRUPTION_VECTOR | INTERRUPTION_TYPE | INTERRUPTION_ERROR_CODE | INTERRUPTION_VALID)
 
-#define MSR_X2APIC_ICR   0x830
-#define WRITE_LOW_BITMAP 0x800 /* of the MSR bitmaps: where writes of low MSRs begin */
-#define APIC_PAGE        GPA(0xFEE00000)
-#define APIC_ICR         0x300
+#define MSR_X2APIC_ICR 0x830
+#define APIC_PAGE      GPA(0xFEE00000)
+#define APIC_ICR       0x300
 
 void event_remove_page(struct rig *rig)
 {
@@ -142,12 +142,11 @@ void event_set_gate(struct rig *rig, unsigned vector, uint64_t rip)
 void event_open_local_apic(struct rig *rig)
 {
     uint64_t base = rdmsr(MSR_IA32_APIC_BASE);
-    uint8_t *writes = (uint8_t *)rig->vm.msr_bitmap + WRITE_LOW_BITMAP;
 
     if (!(base & APIC_BASE_ENABLED)) {
         rig_skip(rig, "a local APIC that is on (IA32_APIC_BASE bit 11)");
     } else if (base & APIC_BASE_X2APIC) {
-        writes[MSR_X2APIC_ICR / 8] &= (uint8_t)~BIT(MSR_X2APIC_ICR % 8);
+        msr_bitmap_set(rig->vm.msr_bitmap, MSR_X2APIC_ICR, true, false);
         rig_set_gpr(rig, R8, 0);
         rig_set_gpr(rig, R11, local_apic_id());
     } else if (ept_map(&rig->vm.ept, APIC_PAGE, HPA(base & APIC_BASE_ADDRESS), PAGE_SIZE,

@@ -57,17 +57,6 @@ CODE rflags
         vmcall
 END_CODE
 
-; %1 = the MSR's value, which becomes RSI + %3.
-%macro EXCHANGE 3
-        mov ecx, %2
-        rdmsr
-        shl rdx, 32
-        lea %1, [rax + rdx]
-        lea eax, [rsi + %3]
-        xor edx, edx
-        wrmsr
-%endmacro
-
 CODE sysenter
         EXCHANGE r8, 0x174, 0           ; IA32_SYSENTER_CS
         EXCHANGE r9, 0x175, 1           ; IA32_SYSENTER_ESP

@@ -7,6 +7,7 @@
 #include "selftest/rig.h"
 #include "vmx/handlers.h"
 #include "vmx/host_state.h"
+#include "vmx/msr_bitmap.h"
 
 extern const char code_hidden_cpuid[], code_hidden_cpuid_end[];
 extern const char code_hidden_cr4[], code_hidden_cr4_end[];
@@ -191,10 +192,6 @@ static void no_memory(struct rig *rig)
     }
 }
 
-#define MSRS_A_RANGE  0x2000
-#define BITMAP_HIGH   1024 /* byte offsets in the page of MSR bitmaps */
-#define BITMAP_WRITES 2048
-
 /* What the guest writes to an MSR that it has without an exit is gone when its VM is left. */
 static void want_given_alone(struct rig *rig, uint32_t msr, bool writes)
 {
@@ -217,19 +214,15 @@ static void want_given_alone(struct rig *rig, uint32_t msr, bool writes)
 
 static void msr_bitmap(struct rig *rig)
 {
-    const uint8_t *bitmap = rig->vm.msr_bitmap;
     unsigned given = 0;
 
-    for (uint32_t i = 0; i < 2 * MSRS_A_RANGE; i++) {
-        bool high = i >= MSRS_A_RANGE;
-        uint32_t bit = i % MSRS_A_RANGE;
-        const uint8_t *at = bitmap + (high ? BITMAP_HIGH : 0) + bit / 8;
-        bool reads = !(*at >> bit % 8 & 1);
-        bool writes = !(at[BITMAP_WRITES] >> bit % 8 & 1);
+    for (uint32_t i = 0; i < 2 * MSR_BITMAP_RANGE; i++) {
+        uint32_t msr = i < MSR_BITMAP_RANGE ? i : MSR_BITMAP_HIGH + i - MSR_BITMAP_RANGE;
+        bool writes = !msr_bitmap_exits(rig->vm.msr_bitmap, msr, true);
 
-        if (reads || writes) {
+        if (writes || !msr_bitmap_exits(rig->vm.msr_bitmap, msr, false)) {
             given++;
-            want_given_alone(rig, high ? UINT32_C(0xC0000000) + bit : bit, writes);
+            want_given_alone(rig, msr, writes);
         }
     }
     rig_want(rig, "whether MSRs are given", given != 0, true);

@@ -4,8 +4,10 @@
  * host looks. SDM vol. 3C, "Loading Host State".
  */
 #include "selftest/rig.h"
+#include "vmx/host_state.h"
 
 extern const char code_disorder[], code_disorder_end[];
+extern const char code_registers_left[], code_registers_left_end[];
 
 /* Selectors are the fields', LDTR's is null; the bases of FS and GS are the fields' too. */
 static void host_segments(struct rig *rig)
@@ -73,11 +75,56 @@ static void host_control_registers(struct rig *rig)
     vmwrite(VMCS_HOST_CR4, cr4);
 }
 
+/* What an exit loads is what was there before the entry, wherever the guest has left it. */
+static void host_as_before(struct rig *rig)
+{
+    static const uint32_t msrs[] = {
+        MSR_IA32_SYSENTER_CS, MSR_IA32_SYSENTER_ESP, MSR_IA32_SYSENTER_EIP, MSR_IA32_FS_BASE,
+        MSR_IA32_GS_BASE,     MSR_IA32_PAT,          MSR_IA32_EFER};
+    const uint64_t control[] = {read_cr0(), read_cr3(), read_cr4()};
+    uint64_t before[ARRAY_SIZE(msrs)];
+
+    for (unsigned i = 0; i < ARRAY_SIZE(msrs); i++) {
+        before[i] = rdmsr(msrs[i]);
+    }
+    if (!rig_expect(rig, EXIT_VMCALL)) {
+        return;
+    }
+    for (unsigned i = 0; i < ARRAY_SIZE(msrs); i++) {
+        if (rdmsr(msrs[i]) != before[i]) {
+            rig_fail(rig, "MSR 0x%x is 0x%lx, was 0x%lx", msrs[i], rdmsr(msrs[i]), before[i]);
+        }
+    }
+    rig_want(rig, "CR0", read_cr0(), control[0]);
+    rig_want(rig, "CR3", read_cr3(), control[1]);
+    rig_want(rig, "CR4", read_cr4(), control[2]);
+    rig_want_field(rig, VMCS_HOST_TR_BASE, (uint64_t)&this_cpu()->tss);
+}
+
+/* What no exit loads, Lintel saves and restores itself. */
+static void host_restored(struct rig *rig)
+{
+    char names[120];
+
+    if (!rig_expect(rig, EXIT_VMCALL)) {
+        return;
+    }
+    rig_want(rig, "DR3 as the guest leaves it", read_dr3(), 0x3333);
+    rig_want(rig, "CR2 as the guest leaves it", read_cr2(), 0x2222);
+    rig_want(rig, "CR8 as the guest leaves it", read_cr8(), 4);
+    host_state_restore(&rig->vcpu->host);
+    if (host_state_compare(&rig->vcpu->host, names, sizeof(names)) != 0) {
+        rig_fail(rig, "not as before the entry: %s", names);
+    }
+}
+
 static const struct scenario scenarios[] = {
     {"state.host_segments", SCENARIO_CODE(disorder), .run = host_segments},
     {"state.host_tables", SCENARIO_CODE(disorder), .run = host_tables},
     {"state.host_rflags", SCENARIO_CODE(disorder), .run = host_rflags},
     {"state.host_control_registers", SCENARIO_CODE(disorder), .run = host_control_registers},
+    {"state.host_as_before", SCENARIO_CODE(disorder), .run = host_as_before},
+    {"state.host_restored", SCENARIO_CODE(registers_left), .run = host_restored},
 };
 
 SCENARIO_SUITE(selftest_host_state_seen, scenarios);

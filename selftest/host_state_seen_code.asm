@@ -1,5 +1,5 @@
 ; SPDX-License-Identifier: BSD-2-Clause
-; The guest of selftest/host_state_seen.c: it leaves all in disorder, but the flags.
+; The guests of selftest/host_state_seen.c: what they leave behind, but the flags.
 
 %include "selftest/code.inc"
 
@@ -32,4 +32,22 @@ CODE disorder
 .table:
         dw 0x123
         dq 0x4567890
+END_CODE
+
+CODE registers_left
+        mov eax, 0x1000
+        mov dr0, rax
+        mov eax, 0x1111
+        mov dr1, rax
+        mov eax, 0x2222
+        mov dr2, rax
+        mov cr2, rax
+        mov eax, 0x3333
+        mov dr3, rax
+        mov rax, dr6
+        or eax, 0xE000                  ; BD, BS, BT
+        mov dr6, rax
+        mov eax, 4
+        mov cr8, rax
+        vmcall
 END_CODE

@@ -121,16 +121,3 @@ void want_both_sides(struct rig *rig, enum control_group group, uint32_t bit,
         (void)want_vmcall(rig);
     }
 }
-
-/* SDM vol. 3C, "MSR-Bitmap Address": four bitmaps of 1 KiB. */
-void pass_msr(const struct rig *rig, uint32_t msr, bool pass)
-{
-    uint8_t *bitmap = rig->vm.msr_bitmap;
-    unsigned byte = (msr & 0x1FFF) / 8 + (msr >= 0xC0000000 ? 0x400 : 0);
-    uint8_t bit = (uint8_t)(1 << msr % 8);
-
-    for (unsigned write = 0; write <= 0x800; write += 0x800) {
-        bitmap[byte + write] =
-            (uint8_t)(pass ? bitmap[byte + write] & ~bit : bitmap[byte + write] | bit);
-    }
-}

@@ -62,7 +62,4 @@ bool want_vmcall(struct rig *rig);
 void want_both_sides(struct rig *rig, enum control_group group, uint32_t bit,
                      struct instruction_exit want);
 
-/* Lets the guest access an MSR without an exit, or not, both reading and writing. */
-void pass_msr(const struct rig *rig, uint32_t msr, bool pass);
-
 #endif

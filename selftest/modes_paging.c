@@ -4,17 +4,13 @@
  * vol. 3C, "Loading Page-Directory-Pointer-Table Entries"; vol. 1, "Modes of Operation".
  */
 #include "selftest/rig.h"
+#include "vmx/guest_walk.h"
 
 extern const char code_modes_window_32[], code_modes_window_32_end[];
 extern const char code_modes_pae[], code_modes_pae_end[];
 extern const char code_modes_user[], code_modes_user_end[];
 extern const char code_modes_compatibility[], code_modes_compatibility_end[];
 extern const char code_modes_five_level[], code_modes_five_level_end[];
-
-#define PTE_P  BIT(0)
-#define PTE_RW BIT(1)
-#define PTE_US BIT(2)
-#define PTE_PS BIT(7)
 
 #define PF_P  BIT(0)
 #define PF_US BIT(2)
@@ -51,7 +47,7 @@ static void protected_paging(struct rig *rig)
     (void)rig_switch(rig, CONTROL_SECONDARY, SECONDARY_UNRESTRICTED, false);
     rig_go_protected(rig, true, RIG_CODE.value);
     directory = rig_memory(rig, GPA(vmread(VMCS_GUEST_CR3)));
-    directory[WINDOW_32 >> 22] = (uint32_t)(PTE_P | PTE_RW | PTE_PS);
+    directory[WINDOW_32 >> 22] = (uint32_t)(GUEST_PTE_P | GUEST_PTE_RW | GUEST_PTE_PS);
     directory[HOLE_32 >> 22] = 0;
     if (rig_expect_and_skip(rig, EXIT_VMCALL)) {
         rig_want(rig, "what is read through the window", rig_gpr(rig, RAX), KNOWN);
@@ -72,8 +68,8 @@ static void pae(struct rig *rig)
     uint64_t *directory = rig_memory(rig, free_page(1));
 
     *(uint64_t *)rig_memory(rig, RIG_PAGE_A) = KNOWN;
-    table[0] = free_page(1).value | PTE_P;
-    directory[0] = PTE_P | PTE_RW | PTE_PS;
+    table[0] = free_page(1).value | GUEST_PTE_P;
+    directory[0] = GUEST_PTE_P | GUEST_PTE_RW | GUEST_PTE_PS;
     rig_go_protected(rig, true, RIG_CODE.value);
     vmwrite(VMCS_GUEST_CR4, vmread(VMCS_GUEST_CR4) | CR4_PAE);
     vmwrite(VMCS_GUEST_CR3, free_page(0).value);
@@ -104,7 +100,7 @@ static void user(struct rig *rig)
 
     *(uint64_t *)rig_memory(rig, RIG_PAGE_A) = KNOWN;
     rig_go_user(rig, RIG_CODE.value);
-    directory[SUPERVISORS / (2 * MIB)] = PTE_P | PTE_RW | PTE_PS;
+    directory[SUPERVISORS / (2 * MIB)] = GUEST_PTE_P | GUEST_PTE_RW | GUEST_PTE_PS;
     if (rig_expect_and_skip(rig, EXIT_VMCALL)) {
         rig_want(rig, "CS as the guest reads it", rig_gpr(rig, RBX), RIG_USER_CODE_64);
         rig_want(rig, "what a user's page holds", rig_gpr(rig, RAX), KNOWN);
@@ -162,7 +158,7 @@ static void five_level(struct rig *rig)
         return;
     }
     *(uint64_t *)rig_memory(rig, RIG_PAGE_A) = KNOWN;
-    top[0] = top[1] = RIG_TABLES.value | PTE_P | PTE_RW;
+    top[0] = top[1] = RIG_TABLES.value | GUEST_PTE_P | GUEST_PTE_RW;
     rig_go_protected(rig, false, RIG_CODE.value);
     rig->mode = RIG_LONG; /* whose IDT is used, if any */
     vmwrite(VMCS_GUEST_IDTR_BASE, idt);

@@ -5,17 +5,6 @@
 
 section .rodata
 
-; %1 = the MSR's value, which becomes RSI + %3.
-%macro EXCHANGE 3
-        mov ecx, %2
-        rdmsr
-        shl rdx, 32
-        lea %1, [rax + rdx]
-        lea eax, [rsi + %3]
-        xor edx, edx
-        wrmsr
-%endmacro
-
 CODE msr_area
 .again:
         EXCHANGE r8, 0xC0000081, 0      ; IA32_STAR

@@ -7,6 +7,7 @@
  */
 #include "kernel/string.h"
 #include "selftest/instruction.h"
+#include "vmx/msr_bitmap.h"
 
 extern const char code_io[], code_io_end[];
 extern const char code_io_string[], code_io_string_end[];
@@ -238,8 +239,8 @@ static void msr_bitmap(struct rig *rig)
     for (unsigned i = 0; i < 2; i++) {
         for (unsigned which = 0; which < 2; which++) {
             memset(bitmap, 0xFF, PAGE_SIZE);
-            pass_msr(rig, msrs[i], true);
-            memset(bitmap + (which != 0 ? 0 : 0x800), 0xFF, PAGE_SIZE / 2);
+            rig_pass_msr(rig, msrs[i], true);
+            memset(bitmap + (which != 0 ? 0 : MSR_BITMAP_WRITES), 0xFF, PAGE_SIZE / 2);
             want_msr(rig, msrs[i], which == 0, true);
             want_msr(rig, msrs[i], which != 0, false);
             want_msr(rig, msrs[i ^ 1], which != 0, true);
@@ -249,8 +250,8 @@ static void msr_bitmap(struct rig *rig)
              0x10);
     rig_want(rig, "IA32_KERNEL_GS_BASE, likewise", rdmsr(MSR_IA32_KERNEL_GS_BASE), 0x10);
     memset(bitmap, 0, PAGE_SIZE);
-    pass_msr(rig, edges[0], false);
-    pass_msr(rig, edges[1], false);
+    rig_pass_msr(rig, edges[0], false);
+    rig_pass_msr(rig, edges[1], false);
     for (unsigned i = 0; i < ARRAY_SIZE(edges); i++) {
         want_msr(rig, edges[i], false, true);
         want_msr(rig, edges[i], true, true);

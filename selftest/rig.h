@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The ground of one scenario: a VM with 4 MiB of memory and a few lines of code in 64-bit mode,
+ * The ground of one scenario: a VM with 2 MiB of memory and a few lines of code in 64-bit mode,
  * entered exit by exit by the scenario itself, which says what must be seen. The first thing that
  * is seen otherwise is kept, in words, and what follows is passed over.
  *
@@ -16,7 +16,8 @@
 #include "vmx/vmcs.h"
 
 /* Guest-physical, and guest-virtual alike: code.inc has them too. */
-#define RIG_MEMORY (4 * MIB)
+#define RIG_MEMORY (2 * MIB) /* clearing it is most of what a scenario costs */
+#define RIG_ROOMY  (4 * MIB)
 #define RIG_CODE   GPA(0x100000)
 #define RIG_PAGE_A GPA(0x120000)
 #define RIG_PAGE_B GPA(0x121000)
@@ -62,6 +63,7 @@ struct scenario {
     const char *code, *code_end;
     void (*run)(struct rig *rig);
     struct controls needs; /* switched on; where one is not offered, the scenario is skipped */
+    bool roomy;            /* with RIG_ROOMY of memory, not RIG_MEMORY */
     bool deadly;           /* the known error ends the emulator: TODO there, without being run */
     uint64_t needs_ept;    /* bits of IA32_VMX_EPT_VPID_CAP, likewise */
     struct known_wrong known_wrong; /* there, failing is TODO; docs/emulators.md proves it */
@@ -91,6 +93,8 @@ struct rig {
     struct vcpu *vcpu;
     struct vmx_exit *exit; /* the last one */
     struct rig_event event;
+    uint64_t seed;     /* seed=, of what is random */
+    uint64_t patience; /* ticks of the TSC; a guest that runs longer hangs */
     enum rig_mode mode;
     bool own_timer; /* the VMX-preemption timer is the scenario's, not a guard against hanging */
     bool handled; /* Lintel's handlers deal with all exits but VMCALL and those that they stop at */
@@ -174,8 +178,8 @@ bool rig_expect_failed(struct rig *rig, enum exit_reason reason, uint64_t qualif
  * failed. */
 uint64_t rig_refusal(struct rig *rig);
 
-/* Lets the guest read and write an MSR without an exit. */
-void rig_give_msr(struct rig *rig, uint32_t msr);
+/* Lets the guest read and write an MSR without an exit, or not. */
+void rig_pass_msr(const struct rig *rig, uint32_t msr, bool pass);
 
 /*
  * rig_guest.c: enters the guest and wants its IDT to be given `vector`, which rig->event then tells
@@ -195,9 +199,9 @@ void rig_go_protected(struct rig *rig, bool paging, uint64_t rip); /* 32 bits, C
 void rig_go_real(struct rig *rig, uint64_t rip);                   /* real-address mode */
 
 /*
- * Makes the guest's physical addresses those of the host, in EPT and in its paging structures; its
- * linear addresses, and so its code, stay as they are. It can then run without EPT, and reaches no
- * memory but its own: nothing else is mapped.
+ * rig_direct.c: makes the guest's physical addresses those of the host, in EPT and in its paging
+ * structures; its linear addresses, and so its code, stay as they are. It can then run without EPT,
+ * and reaches no memory but its own: nothing else is mapped.
  */
 void rig_go_direct(struct rig *rig);
 

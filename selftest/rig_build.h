@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Between rig.c, rig_controls.c and rig_guest.c: what is done around a scenario. */
+/* Between the files of the rig: what is done around a scenario. */
 #ifndef SELFTEST_RIG_BUILD_H
 #define SELFTEST_RIG_BUILD_H
 

@@ -3,11 +3,8 @@
  * gives to its guest. SDM vol. 3C, "VM Entries". */
 #include "selftest/rig_build.h"
 #include "vmx/handlers.h"
+#include "vmx/msr_bitmap.h"
 #include "vmx/run.h"
-
-#define HIGH_MSRS     UINT32_C(0xC0000000)
-#define BITMAP_HIGH   1024 /* byte offsets in the page of MSR bitmaps */
-#define BITMAP_WRITES 2048
 
 /* Tries the entry. */
 static bool try_entry(struct rig *rig, enum vmx_result *result, bool *entry_failed)
@@ -82,15 +79,8 @@ bool rig_handle(struct rig *rig)
     }
 }
 
-void rig_give_msr(struct rig *rig, uint32_t msr)
+void rig_pass_msr(const struct rig *rig, uint32_t msr, bool pass)
 {
-    uint8_t *reads = rig->vm.msr_bitmap;
-    uint32_t bit = msr;
-
-    if (msr >= HIGH_MSRS) {
-        reads += BITMAP_HIGH;
-        bit -= HIGH_MSRS;
-    }
-    reads[bit / 8] &= (uint8_t)(~(1U << bit % 8));
-    reads[BITMAP_WRITES + bit / 8] &= (uint8_t)(~(1U << bit % 8));
+    msr_bitmap_set(rig->vm.msr_bitmap, msr, false, !pass);
+    msr_bitmap_set(rig->vm.msr_bitmap, msr, true, !pass);
 }

@@ -7,6 +7,7 @@
 #include "kernel/cpu.h"
 #include "kernel/image.h"
 #include "selftest/rig_build.h"
+#include "vmx/guest_walk.h"
 #include "vmx/run.h"
 
 #define IDT_LONG      GPA(0xA000)
@@ -20,13 +21,6 @@
 
 #define GATE_LONG      0x8E00 /* present, DPL 0, interrupt gate */
 #define GATE_PROTECTED 0x8E00
-
-#define PDE_P  BIT(0)
-#define PDE_RW BIT(1)
-#define PDE_US BIT(2)
-#define PDE_PS BIT(7)
-
-#define PDE_BYTES (2 * MIB) /* what one maps in 64-bit mode */
 
 /* Descriptors, accessed as the registers are that stand for them. */
 #define DESCRIPTOR_CODE_32      UINT64_C(0x00CF9B000000FFFF)
@@ -201,7 +195,7 @@ static void open_to_user(struct rig *rig)
         uint64_t *entries = rig_memory(rig, GPA(RIG_TABLES.value + page * PAGE_SIZE));
 
         for (unsigned i = 0; i < PAGE_SIZE / 8; i++) {
-            entries[i] |= entries[i] & PDE_P ? PDE_US : 0;
+            entries[i] |= entries[i] & GUEST_PTE_P ? GUEST_PTE_US : 0;
         }
     }
 }
@@ -235,7 +229,7 @@ void rig_go_protected(struct rig *rig, bool paging, uint64_t rip)
     uint32_t *directory = rig_memory(rig, PD_PROTECTED);
 
     for (uint32_t i = 0; i < PAGE_SIZE / 4; i++) { /* 4 GiB in pages of 4 MiB */
-        directory[i] = i << 22 | PDE_P | PDE_RW | PDE_PS;
+        directory[i] = i << 22 | GUEST_PTE_P | GUEST_PTE_RW | GUEST_PTE_PS;
     }
     leave_long_mode(rig, paging ? cr0 | CR0_PG : cr0 & ~(uint64_t)CR0_PG);
     rig->mode = RIG_PROTECTED;
@@ -279,35 +273,4 @@ void rig_go_real(struct rig *rig, uint64_t rip)
     vmwrite(VMCS_GUEST_IDTR_BASE, IDT_REAL.value);
     vmwrite(VMCS_GUEST_RSP, vmread(VMCS_GUEST_RSP) & 0xFFF0);
     vmwrite(VMCS_GUEST_RIP, rip);
-}
-
-gpa_t rig_direct(const struct rig *rig, gpa_t gpa)
-{
-    return GPA(hpa_of(rig_memory(rig, gpa)).value);
-}
-
-void rig_go_direct(struct rig *rig)
-{
-    gpa_t table[] = {RIG_TABLES, GPA(RIG_TABLES.value + PAGE_SIZE),
-                     GPA(RIG_TABLES.value + 2 * PAGE_SIZE)};
-    struct ept *ept = &rig->vm.ept;
-    enum status status = ept_unmap(ept, GPA(0), RIG_MEMORY);
-
-    for (unsigned i = 0; i < ARRAY_SIZE(table); i++) {
-        uint64_t *entries = memset(rig_memory(rig, table[i]), 0, PAGE_SIZE);
-        if (i + 1 < ARRAY_SIZE(table)) {
-            entries[0] = rig_direct(rig, table[i + 1]).value | PDE_P | PDE_RW;
-            continue;
-        }
-        for (uint64_t at = 0; at < RIG_MEMORY && status == STATUS_OK; at += PDE_BYTES) {
-            gpa_t direct = rig_direct(rig, GPA(at));
-            entries[at / PDE_BYTES] = direct.value | PDE_P | PDE_RW | PDE_PS;
-            status = ept_map(ept, direct, HPA(direct.value), PDE_BYTES, EPT_RWX, EPT_TYPE_WB);
-        }
-    }
-    if (status != STATUS_OK) {
-        rig_fail(rig, "no memory to map the guest anew");
-    }
-    ept_settle(ept);
-    vmwrite(VMCS_GUEST_CR3, rig_direct(rig, RIG_TABLES).value);
 }

@@ -61,7 +61,7 @@ static void tsc_offset(struct rig *rig)
 {
     const uint64_t offset[] = {UINT64_C(1) << 60, -(UINT64_C(1) << 50), 0};
 
-    pass_msr(rig, MSR_IA32_TIME_STAMP_COUNTER, true);
+    rig_pass_msr(rig, MSR_IA32_TIME_STAMP_COUNTER, true);
     for (unsigned i = 0; i < ARRAY_SIZE(offset); i++) {
         vmwrite(VMCS_TSC_OFFSET, offset[i]);
         want_tsc_each_way(rig, (struct tsc_change){MULTIPLIER_1, offset[i]});
@@ -82,7 +82,7 @@ static void tsc_scaling(struct rig *rig)
         {UINT64_MAX, 0},
     };
 
-    pass_msr(rig, MSR_IA32_TIME_STAMP_COUNTER, true);
+    rig_pass_msr(rig, MSR_IA32_TIME_STAMP_COUNTER, true);
     for (unsigned i = 0; i < ARRAY_SIZE(change); i++) {
         vmwrite(VMCS_TSC_MULTIPLIER, change[i].multiplier);
         vmwrite(VMCS_TSC_OFFSET, change[i].offset);

@@ -3,13 +3,11 @@
 
 #include "kernel/image.h"
 
-#define X2APIC_FIRST  0x800
-#define X2APIC_MSRS   0x100
-#define BITMAP_WRITES 2048 /* bytes into the MSR bitmaps: writes of low MSRs */
-#define VECTOR_LAST   255
-#define VECTOR_FIRST  16
-#define ROUNDS        16 /* of interrupts that wait for each other */
-#define ARRIVAL       1000000
+#define X2APIC_MSRS  0x100
+#define VECTOR_LAST  255
+#define VECTOR_FIRST 16
+#define ROUNDS       16 /* of interrupts that wait for each other */
+#define ARRIVAL      1000000
 
 void *virtual_apic(struct rig *rig)
 {
@@ -52,10 +50,9 @@ void apic_access_page(struct rig *rig, gpa_t gpa)
 
 void allow_x2apic(const struct rig *rig)
 {
-    uint8_t *reads = (uint8_t *)rig->vm.msr_bitmap + X2APIC_FIRST / 8;
-
-    memset(reads, 0, X2APIC_MSRS / 8);
-    memset(reads + BITMAP_WRITES, 0, X2APIC_MSRS / 8);
+    for (uint32_t i = 0; i < X2APIC_MSRS; i++) {
+        rig_pass_msr(rig, MSR_X2APIC_FIRST + i, true);
+    }
 }
 
 void request_virtual_interrupt(void *page, unsigned vector)

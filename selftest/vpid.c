@@ -6,6 +6,7 @@
  */
 #include "selftest/invalidation.h"
 #include "selftest/rig.h"
+#include "vmx/guest_walk.h"
 
 extern const char code_vpid_windows[], code_vpid_windows_end[];
 extern const char code_vpid_none[], code_vpid_none_end[];
@@ -15,8 +16,7 @@ extern const char code_vpid_none[], code_vpid_none_end[];
 #define WINDOW_GLOBAL (4 * WINDOW_BYTES)
 #define WINDOW_BYTES  (2 * MIB)
 
-#define PDE_FLAGS  (BIT(0) | BIT(1) | BIT(7)) /* present, writable, a page of 2 MiB */
-#define PDE_GLOBAL BIT(8)
+#define PDE_FLAGS (GUEST_PTE_P | GUEST_PTE_RW | GUEST_PTE_PS)
 
 #define BEFORE UINT64_C(0xAAAA)
 #define AFTER  UINT64_C(0xBBBB)
@@ -30,7 +30,7 @@ static void set_windows(struct rig *rig, bool moved)
     uint64_t to = moved ? WINDOW_BYTES : 0;
 
     directory[WINDOW / WINDOW_BYTES] = to | PDE_FLAGS;
-    directory[WINDOW_GLOBAL / WINDOW_BYTES] = to | PDE_FLAGS | PDE_GLOBAL;
+    directory[WINDOW_GLOBAL / WINDOW_BYTES] = to | PDE_FLAGS | GUEST_PTE_G;
 }
 
 static void want_windows(struct rig *rig, uint64_t want)
@@ -185,16 +185,16 @@ static void wide_type(struct rig *rig)
 #define NEEDS_VPID .needs = {{[CONTROL_SECONDARY] = SECONDARY_VPID}}
 
 static const struct scenario scenarios[] = {
-    {"secondary.vpid", SCENARIO_CODE(vpid_windows), .run = vpid, NEEDS_VPID},
-    {"secondary.vpid.invvpid_individual_address", SCENARIO_CODE(vpid_windows),
+    {"secondary.vpid", SCENARIO_CODE(vpid_windows), .run = vpid, .roomy = true, NEEDS_VPID},
+    {"secondary.vpid.invvpid_individual_address", SCENARIO_CODE(vpid_windows), .roomy = true,
      .run = invvpid_address, NEEDS_VPID, .needs_ept = VPID_CAP_INVVPID | VPID_CAP_ADDRESS},
-    {"secondary.vpid.invvpid_single_context", SCENARIO_CODE(vpid_windows),
+    {"secondary.vpid.invvpid_single_context", SCENARIO_CODE(vpid_windows), .roomy = true,
      .run = invvpid_single_context, NEEDS_VPID,
      .needs_ept = VPID_CAP_INVVPID | VPID_CAP_SINGLE_CONTEXT},
-    {"secondary.vpid.invvpid_all_contexts", SCENARIO_CODE(vpid_windows),
+    {"secondary.vpid.invvpid_all_contexts", SCENARIO_CODE(vpid_windows), .roomy = true,
      .run = invvpid_all_contexts, NEEDS_VPID,
      .needs_ept = VPID_CAP_INVVPID | VPID_CAP_ALL_CONTEXTS},
-    {"secondary.vpid.invvpid_retaining_globals", SCENARIO_CODE(vpid_windows),
+    {"secondary.vpid.invvpid_retaining_globals", SCENARIO_CODE(vpid_windows), .roomy = true,
      .run = invvpid_retaining_globals, NEEDS_VPID,
      .needs_ept = VPID_CAP_INVVPID | VPID_CAP_KEEP_GLOBALS},
     {"secondary.vpid.errors", SCENARIO_CODE(vpid_none), .run = errors,

@@ -7,6 +7,7 @@
 #define VMX_ADVANCE_H
 
 #include "kernel/cpu.h"
+#include "vmx/mutant.h"
 #include "vmx/vm.h"
 #include "vmx/vmcs.h"
 
@@ -39,7 +40,7 @@ static inline void advance(const struct vmx_exit *exit)
     vmwrite(VMCS_GUEST_RIP, next);
     if (blocking & (INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS)) {
         vmwrite(VMCS_GUEST_INTERRUPTIBILITY,
-                blocking & ~(INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS));
+                blocking & ~MUTATE(BLOCKING, INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS));
     }
     if (rflags & (RFLAGS_TF | RFLAGS_RF)) {
         advance_flags(rflags);

@@ -6,6 +6,7 @@
 #ifndef VMX_DECODE_H
 #define VMX_DECODE_H
 
+#include "vmx/mutant.h"
 #include "vmx/vm.h"
 #include "vmx/vmcs.h"
 
@@ -19,7 +20,7 @@ static inline void exit_decode_details(struct vmx_exit *exit, uint8_t has)
         exit->linear = GVA(vmread(VMCS_GUEST_LINEAR_ADDRESS));
     }
     if (has & EXIT_HAS_PHYSICAL) {
-        exit->physical = GPA(vmread(VMCS_GUEST_PHYSICAL_ADDRESS));
+        exit->physical = GPA(MUTATE(PHYSICAL, vmread(VMCS_GUEST_PHYSICAL_ADDRESS)));
     }
     if (has & EXIT_HAS_INTERRUPTION) {
         exit->interruption = (uint32_t)vmread(VMCS_EXIT_INTERRUPTION_INFO);

@@ -9,6 +9,8 @@
 #include "vmx/guest_mode.h"
 #include "vmx/handlers.h"
 #include "vmx/inject.h"
+#include "vmx/msr_bitmap.h"
+#include "vmx/mutant.h"
 #include "vmx/vmcs.h"
 
 /* Restored by hardware (VMCS) or on leaving the VM (host_state.c), so the guest may have them. */
@@ -18,27 +20,9 @@ static const uint32_t passed_through[] = {
     MSR_IA32_GS_BASE,     MSR_IA32_KERNEL_GS_BASE, MSR_IA32_TSC_AUX,
 };
 
-#define HIGH_MSRS    UINT32_C(0xC0000000)
-#define MSRS_A_RANGE 0x2000
-#define BITMAP_HIGH                                                                                \
-    1024 /* byte offsets in the page: read low, read high, write low, write high                   \
-          */
-#define BITMAP_WRITES 2048
-
-static void clear_bit(uint8_t *bitmap, uint32_t bit)
+static void allow(void *bitmap, uint32_t msr, bool write)
 {
-    bitmap[bit / 8] &= (uint8_t)(~(1U << bit % 8));
-}
-
-static void allow(uint8_t *bitmap, uint32_t msr, bool write)
-{
-    if (msr >= HIGH_MSRS) {
-        bitmap += BITMAP_HIGH;
-        msr -= HIGH_MSRS;
-    }
-    if (msr < MSRS_A_RANGE) {
-        clear_bit(bitmap + (write ? BITMAP_WRITES : 0), msr);
-    }
+    msr_bitmap_set(bitmap, MUTATE(MSR_BITMAP, msr), write, false);
 }
 
 void msr_bitmap_fill(const struct vcpu *vcpu, void *bitmap)

@@ -4,6 +4,7 @@
 #include "kernel/fault.h"
 #include "kernel/format.h"
 #include "kernel/string.h"
+#include "vmx/mutant.h"
 
 #define CPUID_XSTATE_XSAVES BIT(3) /* leaf 0DH, subleaf 1, EAX */
 
@@ -51,7 +52,7 @@ void host_state_restore(const struct host_state *host)
     write_dr0(host->dr[0]);
     write_dr1(host->dr[1]);
     write_dr2(host->dr[2]);
-    write_dr3(host->dr[3]);
+    write_dr3(MUTATE(HOST_DR3, host->dr[3]));
     write_dr6(host->dr6);
     write_dr7(host->dr7);
     write_cr2(host->cr2);

@@ -3,11 +3,12 @@
 
 #include "vmx/advance.h"
 #include "vmx/handlers.h"
+#include "vmx/mutant.h"
 #include "vmx/vmcs.h"
 
 static void inject(uint32_t information, uint32_t error_code, uint32_t length)
 {
-    vmwrite(VMCS_ENTRY_INTERRUPTION_INFO, information);
+    vmwrite(VMCS_ENTRY_INTERRUPTION_INFO, MUTATE(EVENT, information));
     if (information & INTERRUPTION_ERROR_CODE) {
         vmwrite(VMCS_ENTRY_EXCEPTION_ERROR_CODE, error_code);
     }

@@ -19,6 +19,7 @@
 #include "vmx/host_state.h"
 #include "vmx/invept.h"
 #include "vmx/map_log.h"
+#include "vmx/mutant.h"
 #include "vmx/pml.h"
 #include "vmx/request.h"
 #include "vmx/run.h"
@@ -67,7 +68,7 @@ static struct vcpu *vcpu_create(struct vm *vm, unsigned id,
     vcpu->cr4_fixed0 = capabilities->cr4_fixed0;
     vcpu->cr4_fixed1 = capabilities->cr4_fixed1;
     vcpu->io_information = capabilities->basic & VMX_BASIC_IO_INFO;
-    vcpu->ept_pointer = ept_pointer(&vm->ept, &vm->ept_abilities);
+    vcpu->ept_pointer = MUTATE(EPT_POINTER, ept_pointer(&vm->ept, &vm->ept_abilities));
     vcpu->capabilities = capabilities;
     if (id == 0) {
         invept_prepare(vm, vcpu);

@@ -7,6 +7,7 @@
 #include "kernel/string.h"
 #include "kernel/time.h"
 #include "vmx/guest_cr.h"
+#include "vmx/mutant.h"
 #include "vmx/setup.h"
 #include "vmx/vmcs.h"
 
@@ -142,5 +143,5 @@ void setup_control_fields(const struct vcpu *vcpu)
         vmwrite(VMCS_PREEMPTION_TIMER, vcpu->timer);
     }
     vmwrite(VMCS_CR0_MASK, CR0_OWNED | (vcpu->cr0_fixed0 & UINT32_MAX));
-    vmwrite(VMCS_CR4_MASK, CR4_OWNED | vcpu->cr4_fixed0);
+    vmwrite(VMCS_CR4_MASK, MUTATE(CR4_MASK, CR4_OWNED | vcpu->cr4_fixed0));
 }

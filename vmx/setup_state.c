@@ -2,6 +2,7 @@
 /* The host-state and guest-state areas. */
 #include "kernel/cpu.h"
 #include "kernel/percpu.h"
+#include "vmx/mutant.h"
 #include "vmx/run.h"
 #include "vmx/segment.h"
 #include "vmx/setup.h"
@@ -76,7 +77,7 @@ static void setup_guest_segments(const struct guest_start *start)
 {
     set_segment(SEGMENT(CS), GUEST_CODE, 0, SEGMENT_LIMIT, RIGHTS_CODE_64);
     set_segment(SEGMENT(SS), GUEST_DATA, 0, SEGMENT_LIMIT, RIGHTS_DATA);
-    set_segment(SEGMENT(DS), GUEST_DATA, 0, SEGMENT_LIMIT, RIGHTS_DATA);
+    set_segment(SEGMENT(DS), GUEST_DATA, 0, SEGMENT_LIMIT, MUTATE(RIGHTS, RIGHTS_DATA));
     set_segment(SEGMENT(ES), GUEST_DATA, 0, SEGMENT_LIMIT, RIGHTS_DATA);
     set_segment(SEGMENT(FS), 0, 0, SEGMENT_LIMIT, RIGHTS_UNUSABLE);
     set_segment(SEGMENT(GS), 0, 0, SEGMENT_LIMIT, RIGHTS_UNUSABLE);

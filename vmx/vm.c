@@ -9,6 +9,7 @@
 #include "kernel/memory.h"
 #include "kernel/string.h"
 #include "vmx/launch.h"
+#include "vmx/mutant.h"
 
 #define IO_BITMAP_PAGES 2
 
@@ -90,7 +91,8 @@ static enum status take_bitmaps(struct vm *vm)
         status = page_take(IO_BITMAP_PAGES, PAGE_SIZE, PAGES_ANYWHERE, &io);
     }
     if (status == STATUS_OK) {
-        vm->io_bitmap = memset(pointer_to(io), 0xFF, IO_BITMAP_PAGES * PAGE_SIZE);
+        vm->io_bitmap =
+            memset(pointer_to(io), MUTATE(IO_BITMAP, 0xFF), IO_BITMAP_PAGES * PAGE_SIZE);
     }
     return status;
 }

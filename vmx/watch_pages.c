@@ -5,6 +5,7 @@
  */
 #include "kernel/image.h"
 #include "kernel/string.h"
+#include "vmx/mutant.h"
 #include "vmx/watch_state.h"
 
 bool watch_covers(const struct watch *watch, gpa_t page)
@@ -37,7 +38,7 @@ static uint64_t closed_rights(const struct vcpu *vcpu, gpa_t page)
             continue;
         }
         rights &= access & WATCH_READ ? ~(uint64_t)(EPT_READ | EPT_WRITE) : EPT_RWX;
-        rights &= access & WATCH_WRITE ? ~(uint64_t)EPT_WRITE : EPT_RWX;
+        rights &= access & WATCH_WRITE ? ~MUTATE(WATCH, (uint64_t)EPT_WRITE) : EPT_RWX;
         rights &= access & WATCH_FETCH ? ~(uint64_t)EPT_EXECUTE : EPT_RWX;
         rights &= watch->shadow != NULL ? EPT_EXECUTE : EPT_RWX;
     }
