@@ -119,3 +119,8 @@ uint64_t pages_free(void)
 {
     return machine_pages.free;
 }
+
+uint64_t pages_held(void)
+{
+    return this_cpu()->pages_held;
+}

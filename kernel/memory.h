@@ -38,6 +38,9 @@ struct table_memory table_memory(enum page_limit limit);
 /* Pages that can be handed out now. */
 uint64_t pages_free(void);
 
+/* Pages that the running processor has taken, less those that it gave back. */
+uint64_t pages_held(void);
+
 /*
  * Builds the hypervisor's page tables over the machine's memory and loads them. STATUS_NO_MEMORY,
  * logged.

@@ -200,7 +200,7 @@ static void log_memory(const struct vm *vm)
     for (unsigned i = 0; i < vm->range_count; i++) {
         guest += vm->ranges[i].length;
     }
-    others = (this_cpu()->pages_held - vm->pages_before) * PAGE_SIZE - guest;
+    others = (pages_held() - vm->pages_before) * PAGE_SIZE - guest;
     log_line("memory", "taken vm=%u guest=%lu-KiB others=%lu-KiB ept-tables=%lu", vm->id,
              guest / KIB, others / KIB, vm->ept.table.tables);
 }

@@ -105,7 +105,7 @@ enum status vm_create(struct vm *vm, unsigned id, const char *guest,
 
     *vm = (struct vm){.id = id,
                       .guest = guest,
-                      .pages_before = this_cpu()->pages_held,
+                      .pages_before = pages_held(),
                       .mtrrs = &operation->mtrrs,
                       .vcpu_count = 1};
     if (!control_offered(capabilities, CONTROL_SECONDARY, SECONDARY_EPT) ||
