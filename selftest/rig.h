@@ -55,7 +55,7 @@ struct known_wrong {
 /* Of Bochs with several processors: docs/emulators.md. */
 #define KNOWN_OF_MANY_MACHINE    "bochs-3.0"
 #define KNOWN_STALE_DISPLACEMENT "one without a displacement tells another instruction's"
-#define KNOWN_STALE_RIP          "an exit right after an event was delivered saves the RIP before it"
+#define KNOWN_STALE_RIP          "an exit right after an event saves the RIP before it"
 
 /* A scenario: what it needs, what the guest does, what must be seen. */
 struct scenario {
