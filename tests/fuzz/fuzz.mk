@@ -34,6 +34,9 @@ fuzz_mtrr_RUNS = 50000
 FUZZERS += walk
 fuzz_walk_SOURCES = $(GUEST_WALK_SOURCES)
 
+FUZZERS += mov
+fuzz_mov_SOURCES = vmx/mov_decode.c
+
 # --- How they are built and run: nothing below names a fuzzer. ------------------------------------
 
 FUZZ_BINARIES = $(FUZZERS:%=$(BUILD)/fuzz/fuzz_%)

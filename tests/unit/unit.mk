@@ -130,6 +130,9 @@ audit_compare_SOURCES = $(KNOWN_ERRORS_SOURCES) $(AUDIT_SOURCES)
 UNIT_TESTS += audit_mutator
 audit_mutator_SOURCES = selftest/audit_mutator.c $(KNOWN_ERRORS_SOURCES) $(AUDIT_SOURCES)
 
+UNIT_TESTS += mov_decode
+mov_decode_SOURCES = vmx/mov_decode.c
+
 # --- How they are built and run: nothing below names a test. --------------------------------------
 
 UNIT_BINARIES = $(UNIT_TESTS:%=$(BUILD)/unit/test_%)
