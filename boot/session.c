@@ -21,9 +21,9 @@ void session_end(const struct boot *boot, bool passed, const char *why, uint64_t
     const struct options *options = &boot->options;
     char text[72]; /* the record with its token must fit a line */
 
-    if (this_cpu()->nmi_count != 0) {
-        log_line("cpu", "non-maskable interrupts came, and were only counted nmis=%u",
-                 this_cpu()->nmi_count);
+    if (processors_stray_nmis() != 0) {
+        log_line("cpu", "non-maskable interrupts came, and were only counted nmis=%lu",
+                 processors_stray_nmis());
     }
     format_escaped(text, sizeof(text), why, strlen(why));
     log_line("result", "status=%s why=\"%s\" exits=%lu guest=%s%s%s", passed ? "pass" : "fail",

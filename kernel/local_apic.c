@@ -15,6 +15,8 @@
 
 #define SPURIOUS_ENABLED BIT(8)
 #define SPURIOUS_VECTOR  0xFF
+#define BROADCAST_XAPIC  UINT32_C(0xFF)
+#define BROADCAST_X2APIC UINT32_MAX
 #define ICR_PENDING      BIT(12)
 #define ICR_WAIT         1000000 /* reads: far longer than any machine takes */
 
@@ -82,11 +84,19 @@ void local_apic_restore(uint32_t spurious)
     apic_write(APIC_SPURIOUS, spurious);
 }
 
+bool local_apic_reaches(uint32_t apic_id)
+{
+    return rdmsr(MSR_IA32_APIC_BASE) & APIC_BASE_X2APIC ? apic_id != BROADCAST_X2APIC
+                                                        : apic_id < BROADCAST_XAPIC;
+}
+
 void local_apic_send(uint32_t apic_id, uint32_t command)
 {
     uint64_t base = rdmsr(MSR_IA32_APIC_BASE);
 
     if (base & APIC_BASE_X2APIC) {
+        /* That WRMSR does not wait for what was written before: the receiver must see it. */
+        __asm__ volatile("mfence; lfence" : : : "memory");
         wrmsr(MSR_X2APIC(APIC_ICR_LOW), (uint64_t)apic_id << 32 | command);
         return;
     }

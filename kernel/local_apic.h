@@ -26,6 +26,10 @@ void local_apic_eoi(unsigned vector);
 uint32_t local_apic_enable(void);
 void local_apic_restore(uint32_t spurious);
 
+/* Whether a processor of that identifier can be sent to: in xAPIC mode it has 8 bits, and FFH means
+ * all. */
+bool local_apic_reaches(uint32_t apic_id);
+
 /* Sends what `command` (APIC_ICR_* and a vector) says to the processor with that identifier, which
  * does not matter with APIC_ICR_SELF. Returns when it has been sent, or after a bounded wait. */
 void local_apic_send(uint32_t apic_id, uint32_t command);

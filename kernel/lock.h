@@ -14,11 +14,15 @@ struct lock {
 };
 
 /* Waits for the lock. False: this processor holds it already, in what its exception or NMI
- * interrupted, or the wait was given up; then there is nothing to give back. */
+ * interrupted, or the same holder had it for half a second and the wait was given up; then there is
+ * nothing to give back. */
 bool lock_take(struct lock *lock) NODISCARD;
 
 /* The same without waiting: false, another processor holds it. */
 bool lock_try(struct lock *lock) NODISCARD;
+
+/* From now on no lock is waited for: who held one has been stopped. */
+void locks_break(void);
 
 /* Gives back what lock_take() took, by its answer. */
 void lock_give(struct lock *lock, bool taken);

@@ -13,7 +13,9 @@ enum processor_state {
     PROCESSOR_IDLE,    /* it waits for work, */
     PROCESSOR_CALLED,  /* is being woken for it, */
     PROCESSOR_ASKED,   /* has some, */
+    PROCESSOR_WORKS,   /* does it, */
     PROCESSOR_DONE,    /* and tells who gave it */
+    PROCESSOR_LEFT,    /* it did not answer in time, and must not any more */
     PROCESSOR_HALTED,
 };
 
@@ -42,6 +44,9 @@ struct processors {
 };
 
 extern struct processors processors;
+
+/* Makes of one that is awaited one that is there, or left. False: the other side was first. */
+bool processor_claim(struct processor *processor, enum processor_state state);
 
 /* Fills the page below 1 MiB, in which a started processor begins in real-address mode. */
 void trampoline_fill(hpa_t page);

@@ -6,12 +6,13 @@
 #include "kernel/descriptors.h"
 #include "kernel/fault.h"
 #include "kernel/local_apic.h"
+#include "kernel/lock.h"
 #include "kernel/log.h"
 #include "kernel/processor_start.h"
 #include "kernel/time.h"
 
 #define HALT_WAIT_MS 100
-#define POLL_US      10
+#define HALT_POLL_US 1000
 #define NAP_US       100
 
 #define WAKE_VECTOR 0xF1 /* above what HIGHEST_PRIORITY of power.c holds back */
@@ -36,7 +37,8 @@ static void set_state(struct processor *processor, enum processor_state state)
 bool processor_is_there(unsigned number)
 {
     return number < MAX(processors.count, 1U) &&
-           (number == 0 || state_of(&processors.list[number]) != PROCESSOR_AWAITED);
+           (number == 0 || (state_of(&processors.list[number]) != PROCESSOR_AWAITED &&
+                            state_of(&processors.list[number]) != PROCESSOR_LEFT));
 }
 
 unsigned processors_there(void)
@@ -70,10 +72,19 @@ static void wake(unsigned number)
                     APIC_ICR_FIXED | APIC_ICR_ASSERT | WAKE_VECTOR);
 }
 
+bool processor_claim(struct processor *processor, enum processor_state state)
+{
+    uint32_t awaited = PROCESSOR_AWAITED;
+
+    return __atomic_compare_exchange_n(&processor->state, &awaited, state, false, __ATOMIC_ACQ_REL,
+                                       __ATOMIC_ACQUIRE);
+}
+
 static void do_work(struct processor *self)
 {
     this_cpu()->takes_interrupts = false;
     (void)local_apic_take_interrupts(); /* the one that told of it */
+    set_state(self, PROCESSOR_WORKS);
     self->work(self->context);
     set_state(self, PROCESSOR_DONE);
     wake(self->asker);
@@ -95,9 +106,11 @@ static void sleep_until(const struct processor *processor, enum processor_state 
 
     this_cpu()->takes_interrupts = true;
     while (state != wanted) {
-        if (processor != self && state_of(self) == PROCESSOR_ASKED) {
+        enum processor_state own = state_of(self);
+
+        if (processor != self && own == PROCESSOR_ASKED) {
             do_work(self);
-        } else if (state != announced) {
+        } else if (state != announced && (processor == self || own != PROCESSOR_CALLED)) {
             __asm__ volatile("sti; hlt; cli" : : : "memory");
         }
         state = state_of(processor);
@@ -113,7 +126,9 @@ __attribute__((noinline, noreturn)) static void take_work(struct processor *self
 {
     processors.prepare();
     (void)local_apic_enable();
-    set_state(self, PROCESSOR_IDLE);
+    if (!processor_claim(self, PROCESSOR_IDLE)) {
+        cpu_halt(); /* too late */
+    }
     for (;;) {
         sleep_until(self, PROCESSOR_ASKED, PROCESSOR_CALLED);
         do_work(self);
@@ -240,22 +255,32 @@ void processors_halt_others(void)
 
     processors.halter = self;
     __atomic_store_n(&processors.halt, true, __ATOMIC_RELEASE);
-    for (unsigned i = 0; i < processors.count; i++) {
-        if (i != self && processor_is_there(i)) {
-            processor_send_startup(i);
-            processor_send_nmi(i);
-        }
-    }
     do {
         waiting = 0;
         for (unsigned i = 0; i < processors.count; i++) {
-            waiting += i != self && processor_is_there(i) &&
-                       state_of(&processors.list[i]) != PROCESSOR_HALTED;
+            if (i != self && processor_is_there(i) &&
+                state_of(&processors.list[i]) != PROCESSOR_HALTED) {
+                processor_send_startup(i);
+                processor_send_nmi(i);
+                waiting++;
+            }
         }
         if (waiting == 0) {
+            locks_break();
             return;
         }
-        time_wait(POLL_US);
+        time_wait(HALT_POLL_US);
     } while (rdtsc() < until);
+    locks_break();
     log_line("cpu", "processors did not stop when they were told to count=%u", waiting);
+}
+
+uint64_t processors_stray_nmis(void)
+{
+    uint64_t strays = 0;
+
+    for (unsigned i = 0; i < processors.count; i++) {
+        strays += processor_is_there(i) ? processors.list[i].cpu->nmi_count : 0;
+    }
+    return processors.count != 0 ? strays : this_cpu()->nmi_count;
 }

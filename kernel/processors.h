@@ -52,6 +52,9 @@ void processors_do_all(processor_work *work, void *context);
  * NULL: nothing. */
 void processors_set_nmi(void (*hook)(void));
 
+/* NMIs that nobody here sent, on all processors. */
+uint64_t processors_stray_nmis(void);
+
 /* For fault.c: an NMI has come. False: nobody here sent it. */
 bool processors_take_nmi(void);
 

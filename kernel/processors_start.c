@@ -44,7 +44,12 @@ static enum status list_processors(const struct acpi *acpi)
         (struct processor){.apic_id = self, .cpu = this_cpu(), .state = PROCESSOR_IDLE};
     processors.count = 1;
     for (unsigned i = 0; i < acpi->processor_count; i++) {
-        if (acpi->processors[i].enabled && acpi->processors[i].apic_id != self) {
+        if (acpi->processors[i].enabled && !local_apic_reaches(acpi->processors[i].apic_id)) {
+            log_line("cpu",
+                     "a processor has an identifier that the local APIC's mode cannot send "
+                     "to, and is left apic-id=0x%x",
+                     acpi->processors[i].apic_id);
+        } else if (acpi->processors[i].enabled && acpi->processors[i].apic_id != self) {
             processors.list[processors.count] = (struct processor){
                 .apic_id = acpi->processors[i].apic_id, .number = processors.count};
             processors.count++;
@@ -132,6 +137,13 @@ static enum status equip_all(void)
     return status;
 }
 
+/* All have executed the page that is given back. */
+static void forget_translations(void *context)
+{
+    (void)context;
+    write_cr3(read_cr3());
+}
+
 void processors_add_deaf(struct acpi *acpi)
 {
     if (acpi->processor_count < ACPI_MAX_PROCESSORS) {
@@ -166,7 +178,11 @@ void processors_start(const struct acpi *acpi, void (*prepare)(void))
     if (page_set_executable(page, true) == STATUS_OK) {
         start_all(page);
         log_processors(begun);
+        if (processors_there() < processors.count) {
+            return; /* who comes too late still begins in that page */
+        }
         (void)!page_set_executable(page, false);
+        processors_do_all(forget_translations, NULL);
     }
     page_give(page, 1);
 }
