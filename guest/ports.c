@@ -42,7 +42,9 @@ bool flat_port_in(struct vcpu *vcpu, uint16_t port, unsigned size, uint32_t *val
 enum action flat_hlt(struct vcpu *vcpu)
 {
     if (vcpu->id != 0) { /* it halts, and the others go on */
-        vmwrite(VMCS_GUEST_ACTIVITY, ACTIVITY_HLT);
+        if (vcpu->capabilities->misc & VMX_MISC_HLT) {
+            vmwrite(VMCS_GUEST_ACTIVITY, ACTIVITY_HLT);
+        }
         return ACTION_ADVANCE;
     }
     if (vmread(VMCS_GUEST_RFLAGS) & RFLAGS_IF) {

@@ -28,26 +28,25 @@ static void send_later(void *context)
     local_apic_send(sending->apic_id, sending->command);
 }
 
-/* The other processor, or the scenario is skipped: 0. */
-static unsigned find_other(struct rig *rig)
+/* Another processor; false: there is none, and the scenario is skipped. */
+static bool find_other(struct rig *rig, unsigned *other)
 {
-    unsigned other = this_cpu()->number == 0 ? 1 : 0;
-
     if (processors_there() < 2) {
         rig_skip(rig, "a second processor");
-        return 0;
+        return false;
     }
-    return other == 0 ? 0 : processor_number(1);
+    *other = processor_number(this_cpu()->number == 0 ? 1 : 0);
+    return !rig->failed;
 }
 
 /* Enters the guest, which meets what the other processor sends, and wants that exit. */
 static bool expect_sent(struct rig *rig, uint32_t command, enum exit_reason reason)
 {
     struct sending sending = {local_apic_id(), command | APIC_ICR_ASSERT};
-    unsigned other = find_other(rig);
+    unsigned other;
     bool came;
 
-    if (rig->failed || rig->skipped) {
+    if (!find_other(rig, &other)) {
         return false;
     }
     processor_begin(other, send_later, &sending);
@@ -74,9 +73,6 @@ static void startup_ipi(struct rig *rig)
         rig_skip(rig, "activity state wait-for-SIPI (IA32_VMX_MISC bit 8)");
         return;
     }
-    if (find_other(rig) == 0) {
-        return;
-    }
     vmwrite(VMCS_GUEST_ACTIVITY, ACTIVITY_WAIT_FOR_SIPI);
     if (expect_sent(rig, APIC_ICR_STARTUP | VECTOR, EXIT_SIPI)) {
         rig_want(rig, "the vector", rig->exit->qualification, VECTOR);
@@ -95,10 +91,10 @@ static void startup_ipi_activity(struct rig *rig)
 static void startup_ipi_unseen(struct rig *rig)
 {
     struct sending sending = {local_apic_id(), APIC_ICR_STARTUP | APIC_ICR_ASSERT | VECTOR};
-    unsigned other = find_other(rig);
     uint32_t before = this_cpu()->nmi_count;
+    unsigned other;
 
-    if (other != 0) {
+    if (find_other(rig, &other)) {
         processor_do(other, send_later, &sending);
         if (expect_sent(rig, APIC_ICR_NMI, EXIT_EXCEPTION_OR_NMI)) {
             __asm__ volatile("int $2" : : : "memory");

@@ -7,6 +7,7 @@
 #include "kernel/memory.h"
 #include "kernel/string.h"
 #include "vmx/entry_audit.h"
+#include "vmx/inject.h"
 #include "vmx/report.h"
 #include "vmx/request.h"
 #include "vmx/trace.h"
@@ -93,7 +94,7 @@ static void provoke_exception(void)
     __asm__ volatile("ud2");
 }
 
-bool attention_serve(struct vcpu *vcpu)
+static bool serve_once(struct vcpu *vcpu)
 {
     uint32_t attention;
 
@@ -111,6 +112,7 @@ bool attention_serve(struct vcpu *vcpu)
                        __ATOMIC_RELAXED);
     if (attention & ATTENTION_ASKED) {
         request_serve(vcpu);
+        offer_nmi(vcpu);
     }
     if (attention & ATTENTION_TRACE) {
         trace_drain(vcpu);
@@ -140,4 +142,15 @@ bool attention_serve(struct vcpu *vcpu)
         (void)vm_stop(vcpu, false, 0, "limit");
     }
     return vcpu->vm->end.ended;
+}
+
+/* Again where another processor has asked something meanwhile: printing takes long. */
+bool attention_serve(struct vcpu *vcpu)
+{
+    bool ended;
+
+    do {
+        ended = serve_once(vcpu);
+    } while (!ended && vcpu->attention & ATTENTION_ASKED);
+    return ended;
 }

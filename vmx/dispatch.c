@@ -52,8 +52,10 @@ static void take_nmi(struct vcpu *vcpu)
     __asm__ volatile("int $2" : : : "memory");
     if (this_cpu()->nmi_count != strays && vcpu->vm->alone && vcpu->vm->vcpu_count > 1) {
         this_cpu()->nmi_count = strays;
-        inject_nmi(vcpu);
+        vcpu->nmi_pending = true;
+        vcpu->attention |= ATTENTION_ASKED;
     }
+    keep_waiting(vcpu);
 }
 
 /* An NMI or a machine check while the guest ran is the host's: it is handed to the host's own
@@ -84,6 +86,7 @@ static enum action handle_exception_or_nmi(struct vcpu *vcpu)
 static enum action handle_external_interrupt(struct vcpu *vcpu)
 {
     local_apic_eoi((unsigned)FIELD_GET(INTERRUPTION_VECTOR, vcpu->exit->interruption));
+    keep_waiting(vcpu);
     return ACTION_RESUME;
 }
 
@@ -174,6 +177,13 @@ static enum action handle_monitor_trap(struct vcpu *vcpu)
     return watch_exit(vcpu, &action) ? action : handle_unexpected(vcpu);
 }
 
+/* An NMI waits for the guest: it is offered again. */
+static enum action handle_nmi_window(struct vcpu *vcpu)
+{
+    vcpu->attention |= ATTENTION_ASKED;
+    return ACTION_RESUME;
+}
+
 /* It only makes a busy guest exit: limit= counts. */
 static enum action handle_preemption_timer(struct vcpu *vcpu)
 {
@@ -187,6 +197,7 @@ enum action (*const exit_handlers[EXIT_REASONS + 1])(struct vcpu *vcpu) = {
     [EXIT_TRIPLE_FAULT] = handle_triple_fault,
     [EXIT_INIT] = handle_init,
     [EXIT_SIPI] = handle_sipi,
+    [EXIT_NMI_WINDOW] = handle_nmi_window,
     [EXIT_TASK_SWITCH] = handle_task_switch,
     [EXIT_CPUID] = handle_cpuid,
     [EXIT_GETSEC] = handle_hidden,

@@ -43,10 +43,10 @@ static bool is_contributory(uint64_t vector)
 static bool is_compounded(uint64_t first, enum vector second)
 {
     if (second == VECTOR_PF) {
-        return first == VECTOR_PF || first == VECTOR_DF;
+        return first == VECTOR_PF || first == VECTOR_VE || first == VECTOR_DF;
     }
-    return is_contributory(second) &&
-           (is_contributory(first) || first == VECTOR_PF || first == VECTOR_DF);
+    return is_contributory(second) && (is_contributory(first) || first == VECTOR_PF ||
+                                       first == VECTOR_VE || first == VECTOR_DF);
 }
 
 /* The same, but where the exit came while an exception was delivered. Another event that was
@@ -103,19 +103,37 @@ void reinject_vectored_event(const struct vcpu *vcpu)
         type == INTERRUPTION_SOFTWARE_EXCEPTION) {
         length = (uint32_t)vmread(VMCS_EXIT_INSTRUCTION_LENGTH);
     }
+    if (type == INTERRUPTION_NMI) { /* its delivery began the blocking that would refuse it now */
+        vmwrite(VMCS_GUEST_INTERRUPTIBILITY,
+                vmread(VMCS_GUEST_INTERRUPTIBILITY) & ~(uint64_t)INTERRUPTIBILITY_NMI);
+    }
     inject(exit->vectoring & (uint32_t)(INTERRUPTION_VALID | INTERRUPTION_ERROR_CODE |
                                         INTERRUPTION_TYPE | INTERRUPTION_VECTOR),
            exit->vectoring_error, length);
 }
 
-void inject_nmi(const struct vcpu *vcpu)
+static void set_nmi_window(struct vcpu *vcpu, bool on)
 {
-    (void)vcpu;
-    if (!(vmread(VMCS_GUEST_INTERRUPTIBILITY) &
-          (INTERRUPTIBILITY_NMI | INTERRUPTIBILITY_MOV_SS | INTERRUPTIBILITY_STI)) &&
+    uint32_t *primary = &vcpu->controls.bits[CONTROL_PRIMARY];
+
+    if (vcpu->controls.bits[CONTROL_PIN] & PIN_VIRTUAL_NMI &&
+        on != !!(*primary & PRIMARY_NMI_WINDOW)) {
+        *primary ^= PRIMARY_NMI_WINDOW;
+        vmwrite(VMCS_PRIMARY_CONTROLS, *primary);
+    }
+}
+
+void offer_nmi(struct vcpu *vcpu)
+{
+    bool blocked = vmread(VMCS_GUEST_INTERRUPTIBILITY) &
+                   (INTERRUPTIBILITY_NMI | INTERRUPTIBILITY_MOV_SS | INTERRUPTIBILITY_STI);
+
+    if (vcpu->nmi_pending && !blocked &&
         !(vmread(VMCS_ENTRY_INTERRUPTION_INFO) & INTERRUPTION_VALID)) {
+        vcpu->nmi_pending = false;
         inject((uint32_t)(INTERRUPTION_VALID | VECTOR_NMI |
                           FIELD_PUT(INTERRUPTION_TYPE, INTERRUPTION_NMI)),
                0, 0);
     }
+    set_nmi_window(vcpu, vcpu->nmi_pending);
 }

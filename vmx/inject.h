@@ -16,9 +16,9 @@ enum action inject_ud(struct vcpu *vcpu);
 enum action inject_gp(struct vcpu *vcpu); /* error code 0 */
 enum action inject_pf(struct vcpu *vcpu, uint64_t linear, uint32_t error_code);
 
-/* An NMI, before the guest's next instruction; if it blocks NMIs or another event is to be
- * delivered, it is lost. Not for handlers: it answers nothing. */
-void inject_nmi(const struct vcpu *vcpu);
+/* For the last moment before an entry: delivers the NMI that waits for the guest or, where it
+ * blocks NMIs or is given another event, asks for an exit as soon as it does not. */
+void offer_nmi(struct vcpu *vcpu);
 
 /* The breakpoint trap of the INT3 that `vcpu`'s newest exit is about. */
 enum action inject_bp(struct vcpu *vcpu);

@@ -220,6 +220,12 @@ static void check_host_state(const struct vcpu *vcpu)
     }
 }
 
+void vm_release(struct vcpu *vcpu)
+{
+    (void)!vmclear(hpa_of(vcpu->vmcs)); /* nothing of it stays cached in the processor */
+    vcpu_destroy(vcpu);
+}
+
 struct vcpu *vm_prepare(struct vm *vm, const struct vmx_operation *operation,
                         const struct run_request *request)
 {
@@ -243,16 +249,10 @@ struct vcpu *vm_prepare_vcpu(struct vm *vm, unsigned id, const struct vmx_operat
     status = prepare(vcpu, &operation->capabilities, request);
     if (status != STATUS_OK) {
         vm->end.status = status;
-        vcpu_destroy(vcpu);
+        vm_release(vcpu);
         return NULL;
     }
     return vcpu;
-}
-
-void vm_release(struct vcpu *vcpu)
-{
-    (void)!vmclear(hpa_of(vcpu->vmcs)); /* nothing of it stays cached in the processor */
-    vcpu_destroy(vcpu);
 }
 
 void vcpu_begin(struct vcpu *vcpu)
@@ -302,7 +302,9 @@ static void run(struct vcpu *vcpu, const struct run_request *request)
     vm->waited = console_waited() + time_waited();
     vm->first_entry = rdtsc();
     (void)vmx_count_take(); /* those of the preparation */
-    vcpu_loop(vcpu);
+    if (!vm_has_ended(vm)) {
+        vcpu_loop(vcpu);
+    }
     vcpu_end(vcpu);
     trace_drain(vcpu);
     guest_text_flush(vcpu);

@@ -2,8 +2,6 @@
 #include "vmx/local_apic_absent.h"
 
 #include "kernel/cpu.h"
-#include "kernel/local_apic.h"
-#include "kernel/processors.h"
 #include "kernel/string.h"
 #include "vmx/guest_linear.h"
 #include "vmx/guest_mode.h"
@@ -51,20 +49,18 @@ static bool is_meant(const struct vcpu *vcpu, uint32_t command, uint32_t destina
     }
 }
 
-/* The signal itself goes to the processor that runs the virtual CPU, and makes its guest exit. */
+/* No real signal: one that its target keeps pending would outlive the VM. */
 static void deliver(struct vcpu *target, uint32_t command)
 {
-    uint32_t apic_id = processor_apic_id(target->processor);
-
     switch (FIELD_GET(ICR_DELIVERY, command)) {
     case DELIVERY_NMI:
-        request_nmi(target);
+        request_signal(target, REQUEST_NMI, 0);
         break;
     case DELIVERY_INIT:
-        local_apic_send(apic_id, APIC_ICR_INIT | APIC_ICR_ASSERT);
+        request_signal(target, REQUEST_INIT, 0);
         break;
     default:
-        local_apic_send(apic_id, APIC_ICR_STARTUP | APIC_ICR_ASSERT | (command & 0xFF));
+        request_signal(target, REQUEST_SIPI, (uint8_t)command);
         break;
     }
 }

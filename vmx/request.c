@@ -5,8 +5,8 @@
 #include "kernel/percpu.h"
 #include "kernel/processors.h"
 #include "kernel/time.h"
-#include "vmx/inject.h"
 #include "vmx/invept.h"
+#include "vmx/wait_for_sipi.h"
 
 #define AGAIN_US 200
 
@@ -37,17 +37,44 @@ static bool may_run(const struct vcpu *vcpu)
            !__atomic_load_n(&vcpu->mail.waits, __ATOMIC_SEQ_CST);
 }
 
+/* Takes what is asked among `bits`; who asked waits until served() too. */
+static uint32_t take(struct vcpu *vcpu, uint32_t bits)
+{
+    __atomic_store_n(&vcpu->mail.serves, true, __ATOMIC_SEQ_CST);
+    return __atomic_fetch_and(&vcpu->mail.asked, ~bits, __ATOMIC_SEQ_CST) & bits;
+}
+
+static void served(struct vcpu *vcpu)
+{
+    __atomic_store_n(&vcpu->mail.serves, false, __ATOMIC_SEQ_CST);
+}
+
+/* That alone, where the guest's state is not to be changed: while this one itself waits. */
+static void serve_invept(struct vcpu *vcpu)
+{
+    if (asked_of(vcpu) & REQUEST_INVEPT) {
+        if (take(vcpu, REQUEST_INVEPT) != 0) {
+            invept_here(vcpu);
+        }
+        served(vcpu);
+    }
+}
+
 void request_serve(struct vcpu *vcpu)
 {
-    uint32_t asked = asked_of(vcpu);
+    uint32_t asked = take(vcpu, UINT32_MAX);
 
     if (asked & REQUEST_INVEPT) {
         invept_here(vcpu);
     }
-    if (asked & REQUEST_NMI) {
-        inject_nmi(vcpu);
+    if (asked & REQUEST_INIT) {
+        wait_for_sipi(vcpu);
     }
-    __atomic_fetch_and(&vcpu->mail.asked, ~asked, __ATOMIC_SEQ_CST);
+    if (asked & REQUEST_SIPI && vcpu->sipi_waits) {
+        start_by_sipi(vcpu, __atomic_load_n(&vcpu->mail.sipi, __ATOMIC_RELAXED));
+    }
+    vcpu->nmi_pending |= (asked & REQUEST_NMI) != 0 && !vcpu->sipi_waits;
+    served(vcpu);
 }
 
 static bool is_other(const struct vcpu *vcpu)
@@ -58,9 +85,16 @@ static bool is_other(const struct vcpu *vcpu)
 static void ask(struct vcpu *vcpu, uint32_t request)
 {
     __atomic_fetch_or(&vcpu->mail.asked, request, __ATOMIC_SEQ_CST);
-    if (may_run(vcpu)) {
+    if (!is_other(vcpu)) {
+        vcpu->attention |= ATTENTION_ASKED;
+    } else if (may_run(vcpu)) {
         processor_send_nmi(vcpu->processor);
     }
+}
+
+static bool is_unserved(const struct vcpu *vcpu, uint32_t request)
+{
+    return asked_of(vcpu) & request || __atomic_load_n(&vcpu->mail.serves, __ATOMIC_SEQ_CST);
 }
 
 /* Two that ask each other at once serve each other while they wait. */
@@ -70,9 +104,9 @@ static void await(const struct vcpu *vcpu, uint32_t request)
     uint64_t next = rdtsc() + again;
     struct vcpu *self = this_cpu()->tenant;
 
-    while (asked_of(vcpu) & request && may_run(vcpu)) {
-        if (self != NULL && asked_of(self) != 0) {
-            request_serve(self);
+    while (is_unserved(vcpu, request) && may_run(vcpu)) {
+        if (self != NULL) {
+            serve_invept(self);
         }
         if (rdtsc() > next) {
             processor_send_nmi(vcpu->processor);
@@ -96,9 +130,21 @@ void request_others(const struct vm *vm, uint32_t request)
     }
 }
 
-void request_nmi(struct vcpu *vcpu)
+/* Sent again, as long as it is not heard: but two that signal each other must not wait for ever. */
+void request_signal(struct vcpu *vcpu, uint32_t request, uint8_t vector)
 {
-    ask(vcpu, REQUEST_NMI);
+    uint64_t until = rdtsc() + time_khz();
+    uint64_t again = rdtsc() + time_khz() * AGAIN_US / 1000;
+
+    __atomic_store_n(&vcpu->mail.sipi, vector, __ATOMIC_RELAXED);
+    ask(vcpu, request);
+    while (is_other(vcpu) && asked_of(vcpu) & request && may_run(vcpu) && rdtsc() < until) {
+        if (rdtsc() > again) {
+            processor_send_nmi(vcpu->processor);
+            again = rdtsc() + time_khz() * AGAIN_US / 1000;
+        }
+        cpu_pause();
+    }
 }
 
 void request_end(const struct vm *vm)
@@ -117,9 +163,7 @@ void request_end(const struct vm *vm)
 bool request_lock(struct vcpu *vcpu)
 {
     while (!lock_try(&vcpu->vm->lock)) {
-        if (asked_of(vcpu) != 0) {
-            request_serve(vcpu);
-        }
+        serve_invept(vcpu);
         cpu_pause();
     }
     return true;

@@ -11,7 +11,9 @@
 
 enum vcpu_request {
     REQUEST_LOOK = 1,   /* whether the VM has ended */
-    REQUEST_NMI = 4,    /* an NMI is the guest's: another of its virtual CPUs sent it */
+    REQUEST_NMI = 4,    /* another virtual CPU of the VM sends its guest an NMI, */
+    REQUEST_INIT = 8,   /* INIT, */
+    REQUEST_SIPI = 16,  /* a start-up IPI */
     REQUEST_INVEPT = 2, /* what the processor has cached of the VM's EPT must go */
 };
 
@@ -28,10 +30,11 @@ void request_others(const struct vm *vm, uint32_t request);
  * wait for one. Does not wait. */
 void request_end(const struct vm *vm);
 
-/* Makes an NMI come to the guest of `vcpu`, which may run on any processor. Does not wait. */
-void request_nmi(struct vcpu *vcpu);
+/* Sends REQUEST_NMI, REQUEST_INIT or REQUEST_SIPI (with `vector`) to `vcpu`, which may run on any
+ * processor. Waits a millisecond at most. */
+void request_signal(struct vcpu *vcpu, uint32_t request, uint8_t vector);
 
-/* Does what was asked of `vcpu`, which the running processor runs. */
+/* Does what was asked of `vcpu`, which the running processor runs, between two entries. */
 void request_serve(struct vcpu *vcpu);
 
 /* Takes the lock of the VM's slow work; serves what is asked of `vcpu` meanwhile, as its holder may

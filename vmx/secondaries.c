@@ -2,6 +2,7 @@
 #include "vmx/secondaries.h"
 
 #include "kernel/cpu.h"
+#include "kernel/image.h"
 #include "kernel/log.h"
 #include "kernel/processors.h"
 #include "vmx/attention.h"
@@ -10,36 +11,68 @@
 #include "vmx/request.h"
 #include "vmx/run.h"
 #include "vmx/trace.h"
+#include "vmx/vmcs.h"
 #include "vmx/wait_for_sipi.h"
 
-/* On its own processor, from its preparation to the end of the VM. */
-static void run(void *context)
+static void tell(struct secondary *secondary, enum secondary_state state)
 {
-    struct secondary *secondary = context;
-    struct vm *vm = secondary->vm;
-    struct vcpu *vcpu;
+    __atomic_store_n(&secondary->state, state, __ATOMIC_RELEASE);
+}
 
-    log_mute(true); /* as the first one's, which the log has */
-    vcpu = vm_prepare_vcpu(vm, secondary->id, vmx_operation_here(), secondary->request);
-    log_mute(false);
-    if (vcpu != NULL) {
-        wait_for_sipi(vcpu);
-    }
-    if (vcpu == NULL || !audit_before_launch(vcpu)) {
-        __atomic_store_n(&secondary->state, SECONDARY_FAILED, __ATOMIC_RELEASE);
-        return;
-    }
-    log_line("vm", "a further virtual CPU waits for its start-up IPI vm=%u vcpu=%u", vm->id,
-             vcpu->id);
+static bool first_runs(const struct vm *vm)
+{
+    const struct vcpu *first = vm->vcpus[0];
+
+    return first != NULL && __atomic_load_n(&first->mail.running, __ATOMIC_SEQ_CST);
+}
+
+/* In the guest, until the VM has ended: by another, or by this one, which then fetches the first
+ * out of its guest too. */
+static void run_guest(struct vcpu *vcpu, struct secondary *secondary)
+{
     vcpu_begin(vcpu);
-    __atomic_store_n(&secondary->state, SECONDARY_WAITS, __ATOMIC_RELEASE);
-    vcpu_loop(vcpu);
+    tell(secondary, SECONDARY_WAITS);
+    if (!vm_has_ended(vcpu->vm)) {
+        vcpu_loop(vcpu);
+    }
     vcpu_end(vcpu);
+    while (first_runs(vcpu->vm)) {
+        request_end(vcpu->vm);
+        processor_nap();
+    }
     trace_drain(vcpu);
     guest_text_flush(vcpu);
     secondary->exits = vcpu->exits;
     statistics_log(vcpu);
-    vm_release(vcpu);
+}
+
+/* On its own processor, from its preparation to the end of the VM; the first virtual CPU's takes it
+ * away. */
+static void run(void *context)
+{
+    struct secondary *secondary = context;
+    struct vm *vm = secondary->vm;
+    const struct vmx_operation *operation = vmx_operation_here();
+    struct vcpu *vcpu = NULL;
+
+    log_mute(true); /* as the first one's, which the log has */
+    if (operation != NULL) {
+        vcpu = vm_prepare_vcpu(vm, secondary->id, operation, secondary->request);
+    }
+    log_mute(false);
+    if (vcpu == NULL) {
+        tell(secondary, SECONDARY_FAILED);
+        return;
+    }
+    wait_for_sipi(vcpu);
+    if (audit_before_launch(vcpu)) {
+        log_line("vm", "a further virtual CPU waits for its start-up IPI vm=%u vcpu=%u", vm->id,
+                 vcpu->id);
+        run_guest(vcpu, secondary);
+    } else {
+        tell(secondary, SECONDARY_FAILED);
+    }
+    (void)!vmclear(hpa_of(vcpu->vmcs)); /* on this processor, which may have it cached */
 }
 
 /* Until the last log line is out and the guest entered, or the making failed. */
@@ -89,6 +122,9 @@ void secondaries_end(struct vm *vm)
             processor_nap();
         }
         processor_finish(vm->processors[i]);
+        if (vm->vcpus[i] != NULL) {
+            vm_release(vm->vcpus[i]);
+        }
         vm->exits += vm->secondaries[i].exits;
     }
 }

@@ -68,6 +68,9 @@ enum status setup_controls(struct vcpu *vcpu, const struct vmx_capabilities *cap
         uint32_t refused;
         uint32_t missing;
 
+        if (group == CONTROL_PIN && vm->vcpu_count > 1) {
+            wanted |= PIN_VIRTUAL_NMI; /* NMIs are sent to the guest, and its IRET must end one */
+        }
         if (group == CONTROL_PIN && vcpu->limit != UINT64_MAX) {
             wanted |= PIN_PREEMPTION_TIMER;
         }

@@ -44,7 +44,9 @@ enum status vm_add_memory(struct vm *vm, gpa_t gpa, hpa_t hpa, uint64_t length)
     }
     status = ept_map_typed(&vm->ept, gpa, hpa, length, vm->ept.format.grants, vm->mtrrs);
     if (status == STATUS_OK) {
-        vm->ranges[vm->range_count++] = (struct guest_range){gpa, hpa, length};
+        vm->ranges[vm->range_count] = (struct guest_range){gpa, hpa, length};
+        /* Other virtual CPUs look at it meanwhile. */
+        __atomic_store_n(&vm->range_count, vm->range_count + 1, __ATOMIC_RELEASE);
     }
     return status;
 }
@@ -61,7 +63,7 @@ enum action vm_stop(struct vcpu *vcpu, bool failed, unsigned code, const char *f
         va_start(arguments, format);
         format_text_v(end->why, sizeof(end->why), format, arguments);
         va_end(arguments);
-        __atomic_store_n(&end->ended, true, __ATOMIC_RELEASE);
+        __atomic_store_n(&end->ended, true, __ATOMIC_SEQ_CST);
     }
     return ACTION_STOP;
 }

@@ -85,8 +85,10 @@ struct vcpu_mail {
     uint8_t before[64];
     uint32_t asked; /* enum vcpu_request */
     bool running;   /* from its first entry to its last exit */
-    bool waits;     /* for a start-up IPI: no NMI reaches it */
-    uint8_t after[58];
+    bool waits;     /* for a real start-up IPI: no NMI reaches it */
+    bool serves;    /* what it was asked is being done */
+    uint8_t sipi;   /* vector of a start-up IPI that is asked */
+    uint8_t after[56];
 };
 
 struct vcpu {
@@ -95,7 +97,9 @@ struct vcpu {
     unsigned id;
     unsigned processor; /* the one that runs it */
     bool launched;
-    bool hurries; /* to where the next start-up IPI is not lost: records are logged later */
+    bool nmi_pending; /* for the guest */
+    bool sipi_waits;  /* for a start-up IPI that another virtual CPU asks, in no real wait */
+    bool hurries;     /* to where the next start-up IPI is not lost: records are logged later */
     uint32_t attention;
     struct vmx_exit *exit; /* the newest: a slot of the ring */
     uint64_t exits, limit; /* limit UINT64_MAX: none */
@@ -221,6 +225,12 @@ struct vm {
     uint64_t waited;       /* TSC ticks that were waits for devices until then */
     uint64_t pages_before; /* pages that its processor held before anything was taken for it */
 };
+
+/* Whether the VM has ended, which any of its virtual CPUs may have said. */
+static inline bool vm_has_ended(const struct vm *vm)
+{
+    return __atomic_load_n(&vm->end.ended, __ATOMIC_SEQ_CST);
+}
 
 /*
  * The pointer through which `length` bytes at `gpa` are reached, or NULL if they do not all lie in

@@ -3,6 +3,7 @@
 
 #include "kernel/cpu.h"
 #include "kernel/string.h"
+#include "vmx/guest_mode.h"
 #include "vmx/report.h"
 #include "vmx/request.h"
 #include "vmx/setup.h"
@@ -25,8 +26,8 @@ bool can_wait_for_sipi(const struct vmx_capabilities *capabilities, const char *
         *what = "secondary.unrestricted";
         return false;
     }
-    if (!(capabilities->misc & VMX_MISC_WAIT_FOR_SIPI)) {
-        *what = "activity state wait-for-SIPI (IA32_VMX_MISC bit 8)";
+    if (!(capabilities->misc & VMX_MISC_WAIT_FOR_SIPI) || !(capabilities->misc & VMX_MISC_HLT)) {
+        *what = "activity states HLT and wait-for-SIPI (IA32_VMX_MISC bits 6, 8)";
         return false;
     }
     return true;
@@ -84,11 +85,37 @@ void wait_for_sipi(struct vcpu *vcpu)
     vmwrite(VMCS_GUEST_INTERRUPTIBILITY, 0);
     vmwrite(VMCS_GUEST_PENDING_DEBUG, 0);
     vmwrite(VMCS_ENTRY_INTERRUPTION_INFO, 0);
+    write_cr2(0);
+    guest_tlb_flush(vcpu);
+    memset(vcpu->apic, 0, sizeof(vcpu->apic));
     memset(vcpu->frame.gpr, 0, sizeof(vcpu->frame.gpr));
     vcpu->frame.gpr[RDX] = cpuid(1, 0).eax;
-    vmwrite(VMCS_GUEST_ACTIVITY, ACTIVITY_WAIT_FOR_SIPI);
-    vcpu->hurries = true;
-    request_waits(vcpu, true);
+    vcpu->nmi_pending = false;
+    vcpu->sipi_waits = !vcpu->vm->alone;
+    if (vcpu->vm->alone) {
+        vmwrite(VMCS_GUEST_ACTIVITY, ACTIVITY_WAIT_FOR_SIPI);
+        vcpu->hurries = true;
+        request_waits(vcpu, true);
+    } else {
+        vmwrite(VMCS_GUEST_ACTIVITY, ACTIVITY_HLT);
+    }
+}
+
+void keep_waiting(const struct vcpu *vcpu)
+{
+    if (vcpu->sipi_waits) {
+        vmwrite(VMCS_GUEST_ACTIVITY, ACTIVITY_HLT);
+    }
+}
+
+void start_by_sipi(struct vcpu *vcpu, uint8_t vector)
+{
+    vcpu->sipi_waits = false;
+    vmwrite(VMCS_GUEST_CS_SELECTOR, (uint64_t)vector << 8);
+    vmwrite(VMCS_GUEST_CS_BASE, (uint64_t)vector << PAGE_SHIFT);
+    vmwrite(VMCS_GUEST_RIP, 0);
+    vmwrite(VMCS_GUEST_INTERRUPTIBILITY, 0); /* the wait's own blocking of NMIs may be saved here */
+    vmwrite(VMCS_GUEST_ACTIVITY, ACTIVITY_ACTIVE);
 }
 
 /*
@@ -111,14 +138,8 @@ enum action handle_init(struct vcpu *vcpu)
 
 enum action handle_sipi(struct vcpu *vcpu)
 {
-    uint64_t vector = vcpu->exit->qualification & 0xFF;
-
     vcpu->hurries = true;
     request_waits(vcpu, false);
-    vmwrite(VMCS_GUEST_CS_SELECTOR, vector << 8);
-    vmwrite(VMCS_GUEST_CS_BASE, vector << PAGE_SHIFT);
-    vmwrite(VMCS_GUEST_RIP, 0);
-    vmwrite(VMCS_GUEST_INTERRUPTIBILITY, 0); /* the wait's own blocking of NMIs may be saved here */
-    vmwrite(VMCS_GUEST_ACTIVITY, ACTIVITY_ACTIVE);
+    start_by_sipi(vcpu, (uint8_t)vcpu->exit->qualification);
     return ACTION_RESUME;
 }

@@ -18,8 +18,16 @@
  * `what` names what it lacks. */
 bool can_wait_for_sipi(const struct vmx_capabilities *capabilities, const char **what);
 
-/* Gives the guest, whose VMCS is current, the state after INIT, and makes it wait. */
+/* Gives the guest, whose VMCS is current, the state after INIT, and makes it wait: where the VM has
+ * the local APICs, for a start-up IPI of theirs; else halted, until another virtual CPU asks one.
+ */
 void wait_for_sipi(struct vcpu *vcpu);
+
+/* Starts it at the address that `vector` means. */
+void start_by_sipi(struct vcpu *vcpu, uint8_t vector);
+
+/* After an exit that nobody asked for: one that waits halted waits on. */
+void keep_waiting(const struct vcpu *vcpu);
 
 /* Handlers of INIT signals and start-up IPIs. */
 enum action handle_init(struct vcpu *vcpu);

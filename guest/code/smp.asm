@@ -38,7 +38,7 @@ ROUNDS          equ 1000
 
 ; AWAIT n: until the others have come to count R13 starts, or the patience is at its end.
 %macro AWAIT 0
-        mov ecx, 2000000
+        mov ecx, 20000000
 %%wait: pause
         dec ecx
         jz late
