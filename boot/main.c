@@ -121,6 +121,9 @@ static void complain_of_mode(const struct options *options)
         options->select[0] != '\0') {
         log_complaint(NULL, "select", "heeded in the modes selftest and bench only");
     }
+    if (options->vms[0] != '\0' && options->guest[0] != '\0') {
+        log_complaint(NULL, "guest", "not heeded beside vms=");
+    }
     if (options->mode != MODE_SELFTEST && options->seed != 0) {
         log_complaint(NULL, "seed", "heeded in the mode selftest only");
     }

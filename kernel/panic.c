@@ -58,13 +58,15 @@ const char *symbol_name(uint64_t address, uint64_t *offset)
     return symbol_names + symbol_table[low - 1].name;
 }
 
+/* Behind the first, addresses are those of returns: what called may end just there. */
 static void log_frame(unsigned depth, uint64_t address)
 {
+    uint64_t before = depth != 0 ? 1 : 0;
     uint64_t offset = 0;
-    const char *name = symbol_name(address, &offset);
+    const char *name = symbol_name(address - before, &offset);
 
     log_line("panic", "backtrace frame=%u rip=0x%lx at=%s+0x%lx", depth, address,
-             name != NULL ? name : "unknown", offset);
+             name != NULL ? name : "unknown", offset + before);
 }
 
 /* A function that does not begin by PUSH RBP has no frame of its own: its return address is on top

@@ -134,6 +134,8 @@ static void switch_ept(struct rig *rig, const struct ept *other)
     }
     if (rig_expect_and_skip(rig, EXIT_VMFUNC)) { /* an invalid entry */
         rig_want(rig, "the index", rig_gpr(rig, RCX), 2);
+        rig_want(rig, "the instruction's length", rig->exit->length, 3);
+        rig_want(rig, "the EPT pointer", vmread(VMCS_EPT_POINTER), rig->vcpu->ept_pointer);
     }
     if (rig_expect_and_skip(rig, EXIT_VMFUNC)) { /* an index beyond the list */
         rig_want(rig, "the index", rig_gpr(rig, RCX), EPTP_LIST_ENTRIES);
@@ -231,7 +233,9 @@ static const struct scenario scenarios[] = {
      .known_wrong = {"bochs-3.0", "#VE does not tell the EPTP index that VMWRITE has set"}},
     {"secondary.vmfunc.eptp_index", SCENARIO_CODE(ept_vmfunc_loop), .run = vmfunc_index,
      .needs = {{[CONTROL_SECONDARY] = SECONDARY_VMFUNC | SECONDARY_VE}}},
-    {"secondary.vmfunc", SCENARIO_CODE(ept_vmfunc_loop), .run = vmfunc_control,
+    {"secondary.vmfunc", SCENARIO_CODE(ept_vmfunc), .run = vmfunc,
+     .needs = {{[CONTROL_SECONDARY] = SECONDARY_VMFUNC}}},
+    {"secondary.vmfunc.control", SCENARIO_CODE(ept_vmfunc_loop), .run = vmfunc_control,
      .needs = {{[CONTROL_SECONDARY] = SECONDARY_VMFUNC}}},
 };
 

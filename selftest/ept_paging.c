@@ -26,6 +26,7 @@ static void page_1g(struct rig *rig)
     struct ept *ept = &rig->vm.ept;
 
     page[1] = 0x5EED;
+    wbinvd(); /* it is reached by another memory type next */
     rig_want(rig, "the status of mapping", ept_map(ept, FAR, base, GIB, EPT_READ, EPT_TYPE_UC),
              STATUS_OK);
     ept_settle(ept);
@@ -92,7 +93,8 @@ static void build_tables(struct rig *rig)
     table[4] = RIG_PAGE_B.value | all | (width < 52 ? BIT(51) : 0); /* reserved */
     table[5] = HOLE.value | all;
     table[6] = READ_ONLY.value | all;
-    *(uint64_t *)rig_memory(rig, READ_ONLY) = RIG_PAGE_A.value | all;
+    /* Accessed already: the processor would write that flag, which EPT does not allow here. */
+    *(uint64_t *)rig_memory(rig, READ_ONLY) = RIG_PAGE_A.value | all | GUEST_PTE_A;
     rig_protect(rig, READ_ONLY, EPT_READ);
     rig_protect(rig, CLOSED, EPT_READ);
     *rig_leaf(rig, CLOSED) &= ~EPT_RWX;
@@ -226,7 +228,9 @@ static void table_access(struct rig *rig)
     rig_set_gpr(rig, RCX, READ);
     rig_set_gpr(rig, RDI, large_page(2).value);
     if (rig_expect_and_skip(rig, EXIT_VMCALL) && rig_expect(rig, EXIT_EPT_VIOLATION)) {
-        rig_want(rig, "the qualification", rig->exit->qualification & BITS(8, 0),
+        rig_want(rig, "the qualification",
+                 rig->exit->qualification &
+                     (BITS(5, 0) | EPT_VIOLATION_LINEAR | EPT_VIOLATION_TRANSLATION),
                  EPT_VIOLATION_READ | EPT_VIOLATION_WRITE | EPT_VIOLATION_LINEAR);
     }
 }

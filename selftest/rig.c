@@ -116,8 +116,10 @@ void rig_want_field(struct rig *rig, struct vmcs_field field, uint64_t want)
 static void wind_timer(const struct rig *rig)
 {
     if (!rig->own_timer && rig->vcpu->controls.bits[CONTROL_PIN] & PIN_PREEMPTION_TIMER) {
-        vmwrite(VMCS_PREEMPTION_TIMER,
-                rig->patience >> FIELD_GET(VMX_MISC_TIMER_RATE, rig->operation->capabilities.misc));
+        vmwrite(
+            VMCS_PREEMPTION_TIMER,
+            MIN(rig->patience >> FIELD_GET(VMX_MISC_TIMER_RATE, rig->operation->capabilities.misc),
+                (uint64_t)UINT32_MAX));
     }
 }
 

@@ -103,6 +103,7 @@ struct rig {
     enum rig_spoil spoil;
     bool failed;
     bool skipped;
+    bool broken; /* the hypervisor faulted: no known error explains that */
     char note[SELFTEST_NOTE];
 };
 

@@ -200,8 +200,8 @@ enum status vmx_enter_everywhere(bool verbose)
         uint64_t begun = time_work(0);
 
         processors_do_all(enter_other, &self);
-        log_line("vmx", "VMX operation entered on the other processors too there=%u work=%lu",
-                 processors_there(), time_work(begun));
+        log_line("vmx", "VMX operation entered on the other processors too others=%u work=%lu",
+                 processors_there() - 1, time_work(begun));
     }
     return status;
 }
@@ -225,7 +225,8 @@ void vmx_leave_everywhere(void)
 
     if (processors_there() > 1) {
         processors_do_all(leave_quietly, &self);
-        log_line("vmx", "VMX operation left on the other processors there=%u", processors_there());
+        log_line("vmx", "VMX operation left on the other processors others=%u",
+                 processors_there() - 1);
     }
     here()->entered = false;
     vmx_leave_operation(&here()->operation);

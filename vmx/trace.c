@@ -102,8 +102,9 @@ void statistics_log(const struct vcpu *vcpu)
         log_line("stat", "interrupt commands vm=%u vcpu=%u delivered=%lu dropped=%lu", vcpu->vm->id,
                  vcpu->id, vcpu->ipis, vcpu->ipis_dropped);
     }
-    log_line("stat", "exits by reason, cost in TSC ticks from exit to next entry vm=%u exits=%lu",
-             vcpu->vm->id, vcpu->exits);
+    log_line("stat",
+             "exits by reason, cost in TSC ticks from exit to next entry vm=%u vcpu=%u exits=%lu",
+             vcpu->vm->id, vcpu->id, vcpu->exits);
     for (unsigned reason = 0; reason <= EXIT_REASONS; reason++) {
         const struct exit_statistics *row = &vcpu->statistics[reason];
         uint64_t tenths;

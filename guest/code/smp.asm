@@ -67,16 +67,17 @@ start:
         mul r13d
         cmp [abs OTHERS + sum - others], eax
         jne wrong
-        PRINT "smp: all have come, and counted together"
-
         cmp r12d, 1
-        je .done
+        je .alone
+        PRINT "smp: all have come, and counted together"
         lea ebx, [r12 - 1]
         START
         inc r13d
         AWAIT
         PRINT "smp: the last one was started once more"
 .done:  END 0
+.alone: PRINT "smp: there is no other processor to start"
+        END 0
 late:   PRINT "smp: not all processors have come"
         END 1
 wrong:  PRINT "smp: the others counted wrong"
