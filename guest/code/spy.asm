@@ -12,7 +12,7 @@ APIC_ICR_LOW    equ APIC + 0x300
 APIC_ICR_HIGH   equ APIC + 0x310
 GIB             equ 0x40000000
 
-; COMMAND n: to the interrupt command register. Alone, there is none: a page fault, which is skipped.
+; COMMAND n: to the interrupt command register. Alone, there is none: a fault that is skipped.
 %macro COMMAND 1
         mov r8d, APIC_ICR_LOW
         mov r9d, %1
