@@ -141,6 +141,8 @@ static void io_bitmap(struct rig *rig)
         IO(0x7FFE, 2, IO_IN, 2),
         IO(0xFFFF, 2, IO_IN, 2), /* wraps, with no bit set */
         IO(0xFFFD, 4, IO_IN, 1),
+        IO(0xEE, 1, IO_IMMEDIATE, 2), /* OUT, after one to 80H */
+        IO(0x7FFF, 1, IO_STRING, 1),  /* and OUTS */
     };
 
     memset(rig->vm.io_bitmap, 0, 2 * PAGE_SIZE);

@@ -60,6 +60,11 @@ CODE io_bitmap
         in ax, dx
         mov edx, 0xFFFD
         in eax, dx
+        out 0x80, al                    ; where nothing listens but a POST display
+        out 0xEE, al
+        mov edx, 0x7FFF
+        mov esi, PAGE_A
+        outsb
         vmcall
         in al, 0xEE
         mov edx, 0x7FFF

@@ -35,6 +35,29 @@ static void delivered(struct rig *rig)
     (void)rig_expect(rig, EXIT_VMCALL);
 }
 
+/* Without the control, what is requested in the virtual-APIC page is nobody's business: no
+ * delivery, and an EOI is no more than an access to the APIC-access page. */
+static void not_delivered(struct rig *rig)
+{
+    uint32_t *page;
+
+    if (!rig_can_switch(rig, CONTROL_SECONDARY, SECONDARY_VIRTUAL_INTERRUPT, true)) {
+        rig_skip(rig, "secondary.virtual_interrupt (IA32_VMX_PROCBASED_CTLS2 bit 9)");
+        return;
+    }
+    page = virtual_apic(rig);
+    if (page == NULL || !rig_switch(rig, CONTROL_PRIMARY, PRIMARY_TPR_SHADOW, true) ||
+        !rig_switch(rig, CONTROL_SECONDARY, SECONDARY_VIRTUAL_INTERRUPT, false)) {
+        return;
+    }
+    request_virtual_interrupt(page, LOW);
+    unmask_guest(0);
+    if (rig_expect(rig, EXIT_VMCALL)) {
+        rig_want(rig, "instructions run with interrupts on", rig_gpr(rig, RBX), 1);
+        rig_want(rig, "the request, which stays", apic_has_vector(page, APIC_IRR, LOW), true);
+    }
+}
+
 /* STI lets one more instruction run; an entry may block as STI and MOV SS do. */
 static void shadow(struct rig *rig)
 {
@@ -185,6 +208,7 @@ static void window(struct rig *rig)
 static const struct scenario scenarios[] = {
     {"secondary.virtual_interrupt", SCENARIO_CODE(virtual_step), .run = delivered,
      .needs = {{NEEDS_DELIVERY(0)}}},
+    {"secondary.virtual_interrupt.off", SCENARIO_CODE(virtual_step), .run = not_delivered},
     {"secondary.virtual_interrupt.shadow", SCENARIO_CODE(virtual_sti), .run = shadow,
      .needs = {{NEEDS_DELIVERY(0)}}},
     {"secondary.virtual_interrupt.halt", SCENARIO_CODE(virtual_halt), .run = halt,
