@@ -231,6 +231,7 @@ __attribute__((noreturn)) static void session_within(const struct boot *boot, op
     if (vmx_probe(why, sizeof(why)) != STATUS_OK) {
         session_end(boot, false, why, 0, NULL);
     }
+    request_prepare();
     vmx_probe_others();
     before = pages_free();
     if (vmx_enter_everywhere(true) != STATUS_OK) {

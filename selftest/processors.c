@@ -2,16 +2,24 @@
 /* Scenarios in which another processor sends something to the one that runs the guest. SDM vol. 3C,
  * "Other Causes of VM Exits"; vol. 3A, "Interrupt Command Register (ICR)". */
 #include "kernel/processors.h"
+#include "kernel/image.h"
 #include "kernel/local_apic.h"
+#include "kernel/log.h"
 #include "kernel/percpu.h"
+#include "kernel/time.h"
 #include "selftest/rig.h"
 #include "vmx/advance.h"
+#include "vmx/operations.h"
+#include "vmx/request.h"
+#include "vmx/run.h"
 #include "vmx/wait_for_sipi.h"
 
 extern const char code_processors_loop[], code_processors_loop_end[];
+extern const char code_processors_read[], code_processors_read_end[];
 
-#define DELAY_LOOPS 20000 /* of PAUSE, until the guest has been entered */
-#define VECTOR      0x9A
+#define DELAY_LOOPS  20000 /* of PAUSE, until the guest has been entered */
+#define VECTOR       0x9A
+#define READ_WAIT_MS 200
 
 /* What the other processor sends to this one, some time after. */
 struct sending {
@@ -115,6 +123,81 @@ static void nmi(struct rig *rig)
     this_cpu()->nmi_count = before;
 }
 
+/* A second virtual CPU of the VM, on another processor, until the VM ends. */
+static void run_reader(void *context)
+{
+    static const struct run_request request = {
+        .trace = TRACE_OFF, .provoke = "", .breaks = "", .audit = AUDIT_OFF};
+    struct vm *vm = context;
+    struct vcpu *vcpu;
+
+    log_mute(true);
+    vcpu = vm_prepare_vcpu(vm, 1, vmx_operation_here(), &request);
+    if (vcpu != NULL) {
+        vcpu_begin(vcpu);
+        vcpu_loop(vcpu);
+        vcpu_end(vcpu);
+        (void)!vmclear(hpa_of(vcpu->vmcs));
+    }
+    log_mute(false);
+}
+
+/* What it has read last, once that is not 0. */
+static uint64_t await_read(struct rig *rig)
+{
+    volatile uint64_t *read = rig_memory(rig, RIG_PAGE_C);
+    uint64_t until = rdtsc() + time_khz() * READ_WAIT_MS;
+
+    while (*read == 0 && rdtsc() < until) {
+        cpu_pause();
+    }
+    return *read;
+}
+
+static void end_reader(struct rig *rig, unsigned other)
+{
+    (void)vm_stop(rig->vcpu, false, 0, "the scenario ends");
+    while (!processor_is_idle(other)) {
+        request_end(&rig->vm);
+        processor_nap();
+    }
+    processor_finish(other);
+    if (rig->vm.vcpus[1] != NULL) {
+        vm_release(rig->vm.vcpus[1]);
+    }
+}
+
+/* Who changes an entry of EPT is told when every processor that runs the VM has forgotten it: that
+ * one exits for it, and reads through the new entry from then on. */
+static void invept_everywhere(struct rig *rig)
+{
+    uint64_t address = rig->vm.ept.format.address;
+    uint64_t *leaf;
+    unsigned other;
+
+    if (!find_other(rig, &other)) {
+        return;
+    }
+    *(uint64_t *)rig_memory(rig, RIG_PAGE_A) = 0xA;
+    *(uint64_t *)rig_memory(rig, RIG_PAGE_B) = 0xB;
+    rig_protect(rig, RIG_PAGE_A, EPT_RWX);
+    leaf = rig_leaf(rig, RIG_PAGE_A);
+    rig->vm.vcpu_count = 2;
+    processor_begin(other, run_reader, &rig->vm);
+    rig_want(rig, "what the other processor reads", await_read(rig), 0xA);
+    if (!rig->failed) {
+        uint64_t exits = rig->vm.vcpus[1]->exits;
+
+        *leaf = (*leaf & ~address) | hpa_of(rig_memory(rig, RIG_PAGE_B)).value;
+        rig_invalidate(rig);
+        rig_want(rig, "what it has not done", rig->vm.vcpus[1]->mail.asked & REQUEST_INVEPT, 0);
+        rig_want(rig, "whether it has exited", rig->vm.vcpus[1]->exits > exits, true);
+        *(volatile uint64_t *)rig_memory(rig, RIG_PAGE_C) = 0;
+        rig_want(rig, "what it reads then", await_read(rig), 0xB);
+    }
+    end_reader(rig, other);
+}
+
 static const struct scenario scenarios[] = {
     {"event.init", SCENARIO_CODE(processors_loop), .run = init_signal},
     {"event.sipi", SCENARIO_CODE(processors_loop), .run = startup_ipi},
@@ -122,6 +205,7 @@ static const struct scenario scenarios[] = {
      .known_wrong = {"bochs-3.0", "the exit of a start-up IPI saves the activity state active"}},
     {"event.sipi.unseen", SCENARIO_CODE(processors_loop), .run = startup_ipi_unseen,
      .needs = {{[CONTROL_PIN] = PIN_NMI}}},
+    {"ept.invept_everywhere", SCENARIO_CODE(processors_read), .run = invept_everywhere},
     {"event.nmi_of_another", SCENARIO_CODE(processors_loop), .run = nmi,
      .needs = {{[CONTROL_PIN] = PIN_NMI}}},
 };

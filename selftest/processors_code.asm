@@ -9,3 +9,9 @@ CODE processors_loop
 .again: pause
         jmp .again
 END_CODE
+
+CODE processors_read
+.again: mov rax, [PAGE_A]
+        mov [PAGE_C], rax
+        jmp .again
+END_CODE
