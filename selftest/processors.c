@@ -145,7 +145,7 @@ static void run_reader(void *context)
 /* What it has read last, once that is not 0. */
 static uint64_t await_read(struct rig *rig)
 {
-    volatile uint64_t *read = rig_memory(rig, RIG_PAGE_C);
+    const volatile uint64_t *read = rig_memory(rig, RIG_PAGE_C);
     uint64_t until = rdtsc() + time_khz() * READ_WAIT_MS;
 
     while (*read == 0 && rdtsc() < until) {
