@@ -69,10 +69,13 @@ static void run_vm(void *context)
     const struct vmx_operation *operation = vmx_operation_here();
     const struct options *options = &job->boot->options;
     unsigned halts = 0;
-    struct vm vm;
-    enum status status =
-        vm_create(&vm, job->id, job->guest->name, operation, job->why, sizeof(job->why));
+    struct vm vm = {0};
+    enum status status = STATUS_UNSUPPORTED;
 
+    string_copy(job->why, sizeof(job->why), "its processor is not in VMX operation");
+    if (operation != NULL) {
+        status = vm_create(&vm, job->id, job->guest->name, operation, job->why, sizeof(job->why));
+    }
     if (status == STATUS_OK) {
         vm.guest_data = &halts;
         vm.alone = job->alone;
