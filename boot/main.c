@@ -17,9 +17,6 @@
 #include "kernel/time.h"
 #include "vmx/trace.h"
 
-#define STACK_PAGES 4
-#define IST_PAGES   2
-
 static struct boot boot;
 static struct percpu boot_processor;
 static char early_ist_stack[2048] __attribute__((aligned(16)));
@@ -275,14 +272,7 @@ static void out_of_memory(void)
 
 static void take_stacks(void **main_stack)
 {
-    for (unsigned ist = IST_NMI; ist <= IST_MC; ist++) {
-        void *top;
-        if (stack_take(IST_PAGES, &top) != STATUS_OK) {
-            out_of_memory();
-        }
-        boot_processor.tss.ist[ist - 1] = (uint64_t)top;
-    }
-    if (stack_take(STACK_PAGES, main_stack) != STATUS_OK) {
+    if (processor_take_stacks(&boot_processor, main_stack) != STATUS_OK) {
         out_of_memory();
     }
 }

@@ -20,6 +20,11 @@ typedef void processor_work(void *context);
  */
 void processors_start(const struct acpi *acpi, void (*prepare)(void));
 
+/* Takes the stacks that a processor needs, each with an absent page below it, for good: those of
+ * the interrupt stack table go into cpu->tss, the top of the main one to `*stack`.
+ * STATUS_NO_MEMORY. */
+enum status processor_take_stacks(struct percpu *cpu, void **stack) NODISCARD;
+
 /* For provoke=deaf: adds to `acpi` a processor that is not there. */
 void processors_add_deaf(struct acpi *acpi);
 

@@ -58,23 +58,33 @@ static enum status list_processors(const struct acpi *acpi)
     return STATUS_OK;
 }
 
-/* Per-processor area and stacks, each stack with a guard page. */
+enum status processor_take_stacks(struct percpu *cpu, void **stack)
+{
+    enum status status = STATUS_OK;
+
+    for (unsigned ist = IST_NMI; ist <= IST_MC && status == STATUS_OK; ist++) {
+        void *top;
+
+        status = stack_take(IST_PAGES, &top);
+        if (status == STATUS_OK) {
+            cpu->tss.ist[ist - 1] = (uint64_t)top;
+        }
+    }
+    return status == STATUS_OK ? stack_take(STACK_PAGES, stack) : status;
+}
+
+/* Per-processor area and stacks. */
 static enum status equip(struct processor *processor)
 {
     void *area;
     enum status status = page_take_cleared(&area);
 
     _Static_assert(sizeof(struct percpu) <= PAGE_SIZE, "one page each");
-    processor->cpu = area;
-    for (unsigned ist = IST_NMI; ist <= IST_MC && status == STATUS_OK; ist++) {
-        void *top;
-
-        status = stack_take(IST_PAGES, &top);
-        if (status == STATUS_OK) {
-            processor->cpu->tss.ist[ist - 1] = (uint64_t)top;
-        }
+    if (status == STATUS_OK) {
+        processor->cpu = area;
+        status = processor_take_stacks(processor->cpu, &processor->stack);
     }
-    return status == STATUS_OK ? stack_take(STACK_PAGES, &processor->stack) : status;
+    return status;
 }
 
 /* To all that have not answered. */

@@ -72,8 +72,7 @@ static void populate(struct vcpu *vcpu)
     gpa_t gpa = GPA(ALIGN_DOWN(vcpu->populate.value, PAGE_SIZE));
     void *page;
 
-    bool taken = request_lock(vcpu);
-
+    request_lock(vcpu);
     if (guest_access(vcpu->vm, gpa, 1) != NULL) {
         /* another virtual CPU's touch was first */
     } else if (page_take_cleared(&page) != STATUS_OK) {
@@ -85,7 +84,7 @@ static void populate(struct vcpu *vcpu)
         log_line("ept", "populated on first touch vm=%u gpa=0x%lx hpa=0x%lx", vcpu->vm->id,
                  gpa.value, hpa_of(page).value);
     }
-    lock_give(&vcpu->vm->lock, taken);
+    lock_give(&vcpu->vm->lock, true);
 }
 
 /* To see what a panic says of the last exits. */

@@ -236,9 +236,3 @@ const struct vmx_operation *vmx_operation_here(void)
 {
     return here() != NULL && here()->entered ? &here()->operation : NULL;
 }
-
-bool vmx_operation_at(unsigned number)
-{
-    return processor_is_there(number) && operations.cpu[number] != NULL &&
-           operations.cpu[number]->entered;
-}

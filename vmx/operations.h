@@ -26,7 +26,4 @@ void vmx_leave_everywhere(void);
 /* The operation of the running processor; NULL: it is not in VMX operation. */
 const struct vmx_operation *vmx_operation_here(void);
 
-/* Whether processor `number` is there, in VMX operation. */
-bool vmx_operation_at(unsigned number);
-
 #endif

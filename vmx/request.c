@@ -160,13 +160,12 @@ void request_end(const struct vm *vm)
     }
 }
 
-bool request_lock(struct vcpu *vcpu)
+void request_lock(struct vcpu *vcpu)
 {
     while (!lock_try(&vcpu->vm->lock)) {
         serve_invept(vcpu);
         cpu_pause();
     }
-    return true;
 }
 
 void request_begin(struct vcpu *vcpu)

@@ -38,8 +38,8 @@ void request_signal(struct vcpu *vcpu, uint32_t request, uint8_t vector);
 void request_serve(struct vcpu *vcpu);
 
 /* Takes the lock of the VM's slow work; serves what is asked of `vcpu` meanwhile, as its holder may
- * be waiting for that. To be given back by lock_give(). */
-bool request_lock(struct vcpu *vcpu) NODISCARD;
+ * be waiting for that. To be given back by lock_give(), as taken. */
+void request_lock(struct vcpu *vcpu);
 
 /* Around the time in which `vcpu` may be in its guest: from the first on, it is asked. */
 void request_begin(struct vcpu *vcpu);
